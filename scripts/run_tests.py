@@ -1,0 +1,66 @@
+"""Run the test suite in a private home and a scrubbed environment.
+
+Nothing of the caller's configuration reaches the tests: no `NEO4J_URI` that may be somebody's production, no API key,
+no setting that makes a test pass on one machine only. Further arguments go to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+KEPT_NAMES = frozenset(
+    {
+        "PATH", "HOME", "LANG", "TMPDIR", "CI", "LOCI_MAVEN_URL",
+        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+    }
+)  # fmt: skip
+KEPT_PREFIXES = ("PIP_", "LOCI_TEST_")
+
+
+def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return only those variables that say how to reach the network and where the tests' own database is."""
+    return {name: value for name, value in environment.items() if name in KEPT_NAMES or name.startswith(KEPT_PREFIXES)}
+
+
+def artifact_cache(environment: Mapping[str, str]) -> Path:
+    """Return the caller's artifact cache: its files are checked by SHA-256 before every use, so it is safe to share."""
+    home = environment.get("LOCI_HOME") or Path(environment["HOME"]) / ".loci"
+    return Path(home).expanduser() / "artifacts"
+
+
+def run(command: list[str], environment: dict[str, str]) -> int:
+    """Run to the end and return the exit code; an interrupted run still gets the time to stop its database."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as child:
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue  # the terminal has sent Ctrl-C to the child as well
+
+
+def main(arguments: list[str]) -> int:
+    cache = artifact_cache(os.environ)
+    cache.mkdir(parents=True, exist_ok=True)
+    environment = scrubbed(os.environ)
+    home = Path(tempfile.mkdtemp(prefix="loci-test-"))
+    (home / "artifacts").symlink_to(cache, target_is_directory=True)
+    environment["LOCI_HOME"] = str(home)
+    try:
+        return run([sys.executable, "-m", "pytest", *arguments], environment)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
