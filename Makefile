@@ -9,7 +9,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check lint format types docs-check openapi lock bench-recall bench-latency bench-extraction clean \
+.PHONY: help run test coverage check lint format types docs-check docs openapi lock bench-recall bench-latency bench-extraction clean \
 	venv-runtime venv-dev
 
 help: ## List these targets
@@ -39,6 +39,9 @@ types: venv-dev
 
 docs-check: venv-dev
 	$(BIN)/python scripts/run_tests.py -q -m static tests/contract
+
+docs: venv-dev ## Write the generated parts of docs and .env.example
+	$(BIN)/python -m scripts.docs
 
 openapi: venv-dev ## Write openapi.json from the code
 	$(BIN)/python scripts/openapi.py
