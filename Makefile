@@ -44,7 +44,7 @@ docs: venv-dev ## Write the generated parts of docs and .env.example
 	$(BIN)/python -m scripts.docs
 
 openapi: venv-dev ## Write openapi.json from the code
-	$(BIN)/python scripts/openapi.py
+	$(BIN)/python -m scripts.openapi
 
 # What lands in the files must not depend on where they were made: no index address, no local folder, no command line.
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-for wheel --no-header \
