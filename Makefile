@@ -53,7 +53,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-u
 lock: venv-dev ## Resolve requirements/*.txt anew, with hashes (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra local --extra mcp -o requirements/runtime.txt pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras -c requirements/runtime.txt -o requirements/dev.txt pyproject.toml
-	@! grep -nE '://|^-|file:' requirements/runtime.txt requirements/dev.txt || { echo "an address got into the lock files" >&2; exit 1; }
+	@! grep -nE '://|^-|@ file' requirements/runtime.txt requirements/dev.txt || { echo "an address got into the lock files" >&2; exit 1; }
 
 bench-recall: venv-dev ## Recall quality over labelled collections, through HTTP
 	$(BIN)/python -m bench.recall $(ARGS)
