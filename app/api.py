@@ -1,0 +1,159 @@
+"""Our `Api` (one error body) and our `Blueprint` (declared access, operation ids, documented errors)."""
+
+from typing import Any
+
+import flask_smorest
+import orjson
+from flask import Flask, Request, Response, jsonify
+from flask.json.provider import JSONProvider
+from structlog import get_logger
+from webargs.core import is_json
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import HTTPException
+
+from app import errors, limits
+from app.request_id import request_id
+from app.schemas.common import ErrorOut
+from graph.errors import GraphError
+
+log = get_logger()
+
+COMMON_ERRORS = (400, 401, 403, 422, 429, 500, 503)
+
+
+class OrJson(JSONProvider):
+    """orjson, because answers with many memories are large."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return orjson.dumps(obj, option=orjson.OPT_NON_STR_KEYS).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return orjson.loads(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_NON_STR_KEYS)
+        return self._app.response_class(body, mimetype="application/json")
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's Api with Loci's error body for every failure, the router's own included."""
+
+    ERROR_SCHEMA = ErrorOut
+
+    def _register_error_handlers(self) -> None:
+        app: Flask = self._app
+        app.register_error_handler(errors.ApiError, answer)
+        app.register_error_handler(GraphError, lambda error: answer(errors.from_graph(error)))
+        app.register_error_handler(HTTPException, lambda error: answer(from_http(error)))
+        app.register_error_handler(Exception, unexpected)
+
+
+class Parser(FlaskParser):
+    """Reads JSON bodies as clients really send them: no body is an empty object, whatever the Content-Type says."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, None)
+
+    def load_json(self, req: Request, schema: Any) -> Any:
+        data = req.get_data(cache=True)
+        if not data.strip():
+            return {}
+        if not is_json(req.mimetype):
+            raise errors.WrongMediaType(MESSAGES[415])
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise errors.BadRequest(MESSAGES[400]) from error
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A noun's routes. `access` must be said: `tenant` (a key is needed) or `public`."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, name: str, import_name: str, *, access: str = "tenant", **kwargs: Any) -> None:
+        super().__init__(name, import_name, **kwargs)
+        self.access = access
+        self._prepare_doc_cbks.append(self._document_operation)
+
+    def register_views_in_doc(self, api: Any, app: Flask, spec: Any, *, name: str, **kwargs: Any) -> None:
+        """Give each operation an id made of its verb and its view (`getAgentItem`) before it is documented."""
+        for endpoint, methods in self._docs.items():
+            for method, info in methods.items():
+                if method != "parameters":
+                    info.setdefault("manual_doc", {}).setdefault("operationId", f"{method}{endpoint}")
+        super().register_views_in_doc(api, app, spec, name=name, **kwargs)
+
+    def _document_operation(
+        self, doc: dict[str, Any], doc_info: dict[str, Any], *, api: Any, app: Any, spec: Any, method: str, **_: Any
+    ) -> dict[str, Any]:
+        for status in COMMON_ERRORS if self.access == "tenant" else (429, 500, 503):
+            doc.setdefault("responses", {}).setdefault(
+                str(status), {"$ref": f"#/components/responses/{errors.BY_STATUS[status].__name__}"}
+            )
+        doc["security"] = [] if self.access == "public" else [{"bearer": []}, {"apiKey": []}]
+        return doc
+
+
+def answer(error: errors.ApiError) -> Response:
+    """Return the response for an error of ours."""
+    response = jsonify(errors.body(error, request_id()))
+    response.status_code = error.status
+    response.headers.extend(error.headers)
+    return response
+
+
+def from_http(error: HTTPException) -> errors.ApiError:
+    """Turn an error of the framework into one of ours; messages stay free of internals."""
+    status = error.code or 500
+    kind = errors.BY_STATUS.get(status, errors.Internal if status >= 500 else errors.BadRequest)
+    data: dict[str, Any] = getattr(error, "data", None) or {}
+    if status == 422:
+        return validation_error(data.get("messages", {}))
+    if status == 429:
+        return limits.too_many(error)
+    made = kind(MESSAGES.get(status, str(error.description)))
+    if status == 405 and getattr(error, "valid_methods", None):
+        made.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
+    made.headers.update(data.get("headers", {}))
+    if status not in errors.BY_STATUS:
+        made.status = status
+    return made
+
+
+MESSAGES = {
+    400: "The body is not valid JSON",
+    404: "There is no such route; see /docs",
+    405: "This route does not take that method; `Allow` names those it does",
+    413: "The body is too large; send at most 24 MB",
+    415: "Send the body as `Content-Type: application/json`",
+}
+
+
+def validation_error(messages: dict[str, Any]) -> errors.Invalid:
+    """Return one error with a `{field, message}` for each wrong field of `messages` (marshmallow's nested dict)."""
+    details = [
+        {"field": field, "message": message}
+        for location in messages.values()
+        for field, message in _flatten(location, "")
+    ]
+    details.sort(key=lambda detail: detail["field"])
+    text = "; ".join(f"{d['field']}: {d['message']}" if d["field"] else d["message"] for d in details)
+    return errors.Invalid(text or "The request is not valid", details)
+
+
+def _flatten(messages: Any, path: str) -> list[tuple[str, str]]:
+    if isinstance(messages, dict):
+        found = []
+        for key, value in messages.items():
+            step = "" if key == "_schema" else str(key)
+            found += _flatten(value, f"{path}.{step}".strip(".") if step else path)
+        return found
+    if isinstance(messages, list):
+        return [pair for item in messages for pair in _flatten(item, path)]
+    return [(path, str(messages))]
+
+
+def unexpected(error: Exception) -> Response:
+    """Log a mistake of ours with its traceback, and tell the client nothing but the request id."""
+    log.exception("unexpected_error", kind=type(error).__name__)
+    return answer(errors.Internal("Something went wrong here; the request id leads to its log line"))

@@ -1,0 +1,128 @@
+"""From a request's header to a Principal, and from a view to the scope it needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from flask import Flask, current_app, g, request
+from structlog.contextvars import bind_contextvars
+
+from app import crypto
+from app.clock import now_ms
+from app.errors import Forbidden, Unauthorized
+from app.scopes import BY_VERB, allows
+from app.state import state
+from graph.keys import KeyDirectory
+
+F = TypeVar("F", bound=Callable[..., object])
+
+PUBLIC = "public"
+
+# Pages that the framework itself registers; everything of ours says its access on its blueprint.
+PUBLIC_ENDPOINTS = frozenset({"api-docs.openapi_json", "api-docs.openapi_swagger_ui", "static"})
+LONGEST_KEY = 512
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls. The tenant comes from the key alone, never from a field of the request."""
+
+    tenant: str
+    account: str
+    namespace: str
+    key_id: str
+    scopes: frozenset[str]
+    dialect: str = "native"
+
+
+def require(scope: str) -> Callable[[F], F]:
+    """Say that a view method needs `scope`, where its verb would suggest another."""
+
+    def mark(view: F) -> F:
+        view.__loci_scope__ = scope  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def principal() -> Principal:
+    """Return the caller of the current request.
+
+    Raises:
+        Unauthorized: the route is public and no key was checked.
+    """
+    found = g.get("principal")
+    if found is None:
+        raise Unauthorized("This needs an API key")
+    return cast(Principal, found)
+
+
+def needed_scope(endpoint: str, method: str) -> str:
+    """Return the scope that `method` on `endpoint` needs, or `public`."""
+    view = current_app.view_functions[endpoint]
+    blueprint = current_app.blueprints.get(endpoint.partition(".")[0])
+    if getattr(blueprint, "access", None) == PUBLIC or endpoint in PUBLIC_ENDPOINTS:
+        return PUBLIC
+    view_class = getattr(view, "view_class", None)
+    handler = getattr(view_class, method.lower(), None) or view
+    return str(getattr(handler, "__loci_scope__", BY_VERB.get(method, "write")))
+
+
+def init_app(app: Flask) -> None:
+    """Check the key of each request before anything else looks at it."""
+
+    @app.before_request
+    def check() -> None:
+        if request.url_rule is None or request.method == "OPTIONS":
+            return
+        scope = needed_scope(cast(str, request.endpoint), request.method)
+        if scope == PUBLIC:
+            return
+        caller = authenticate(presented_key())
+        g.principal = caller
+        bind_contextvars(key_id=caller.key_id)
+        if not allows(caller.scopes, scope):
+            raise Forbidden(f"This key lacks the scope `{scope}`; create one that has it with an admin key")
+
+
+def presented_key() -> str:
+    """Return the key of the request from `Authorization: Bearer` or `X-API-Key`.
+
+    Raises:
+        Unauthorized: there is none.
+    """
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    if sent := request.headers.get("X-API-Key", "").strip():
+        return sent
+    if scheme:
+        raise Unauthorized("Authorization must be `Bearer <key>`")
+    raise Unauthorized("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`")
+
+
+def authenticate(key: str) -> Principal:
+    """Return who owns `key`.
+
+    Raises:
+        Unauthorized: the key is unknown, revoked or expired.
+    """
+    if len(key) > LONGEST_KEY:
+        raise Unauthorized("The API key is not valid")
+    digest = crypto.key_digest(state().pepper, key)
+    row = KeyDirectory(state().graph).find(digest)
+    if row is None or not crypto.same(row["digest"], digest):
+        raise Unauthorized("The API key is not valid")
+    now = now_ms()
+    if row["revoked_at"] is not None or (row["auto_revoke_at"] is not None and row["auto_revoke_at"] <= now):
+        raise Unauthorized("The API key was revoked")
+    if row["expires_at"] is not None and row["expires_at"] <= now:
+        raise Unauthorized("The API key has expired")
+    return Principal(
+        tenant=row["tenant"],
+        account=row["account"],
+        namespace=row["namespace"],
+        key_id=row["id"],
+        scopes=frozenset(row["scopes"]),
+        dialect=row["dialect"] or "native",
+    )

@@ -1,0 +1,192 @@
+"""Every setting of Loci, read once from the environment; all mistakes are reported together, secrets are masked.
+
+`SETTINGS` is the whole truth: `.env.example`, `docs/configuration.md` and `loci doctor` are checked against it.
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from environs import Env, EnvValidationError
+from marshmallow.validate import OneOf, Range
+
+
+class ConfigError(Exception):
+    """One or more settings are wrong; the message names each with its remedy."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: environment variable, kind, default, and the sentence that documents it."""
+
+    variable: str
+    kind: str
+    default: Any
+    help: str
+    secret: bool = False
+    validate: Callable[[Any], Any] | None = None
+
+
+def _setting(variable: str, default: Any, help: str, **extra: Any) -> Any:
+    kind = {bool: "bool", int: "int", float: "float"}.get(type(default), "str")
+    kind = extra.pop("kind", kind)
+    return field(default=default, metadata={"setting": Setting(variable, kind, default, help, **extra)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asked for. Field order is the order of the documentation."""
+
+    home: str = _setting("LOCI_HOME", "~/.loci", "Folder of the database, artifacts, logs and `credentials.json`.")
+    host: str = _setting("LOCI_HOST", "127.0.0.1", "Address the API listens on.")
+    port: int = _setting("LOCI_PORT", 8000, "Port of the API; 0 picks a free one.", validate=Range(0, 65535))
+    workers: int = _setting("LOCI_WORKERS", 1, "API processes; more than one needs REDIS_URL.", validate=Range(1, 64))
+    threads: int = _setting("LOCI_THREADS", 16, "Threads of each API process.", validate=Range(1, 256))
+    environment: str = _setting(
+        "LOCI_ENVIRONMENT", "production", "Shown by health; `test` allows the hashing embedder.",
+        validate=OneOf(["production", "development", "test"]),
+    )  # fmt: skip
+    log_level: str = _setting(
+        "LOCI_LOG_LEVEL", "info", "Least severe log line written.", validate=OneOf(["debug", "info", "warning", "error"])
+    )
+    log_format: str = _setting(
+        "LOCI_LOG_FORMAT", "auto", "`json`, `console`, or `auto`: console on a terminal.",
+        validate=OneOf(["auto", "json", "console"]),
+    )  # fmt: skip
+    neo4j_uri: str = _setting("NEO4J_URI", "", "Your own Neo4j; empty: Loci runs one itself.")
+    neo4j_user: str = _setting("NEO4J_USER", "neo4j", "User of your own Neo4j.")
+    neo4j_password: str = _setting("NEO4J_PASSWORD", "", "Password of your own Neo4j.", secret=True)
+    neo4j_database: str = _setting("LOCI_NEO4J_DATABASE", "neo4j", "Database inside the server.")
+    neo4j_bolt_port: int = _setting(
+        "LOCI_NEO4J_BOLT_PORT", 7687, "Bolt port of the managed Neo4j; 0 picks a free one.", validate=Range(0, 65535)
+    )
+    neo4j_http_port: int = _setting(
+        "LOCI_NEO4J_HTTP_PORT", 7474, "HTTP port of the managed Neo4j and its Browser; 0 picks a free one.",
+        validate=Range(0, 65535),
+    )  # fmt: skip
+    neo4j_heap: str = _setting("LOCI_NEO4J_HEAP", "", "Heap of the managed Neo4j, as `1g`; empty: by machine size.")
+    neo4j_page_cache: str = _setting(
+        "LOCI_NEO4J_PAGE_CACHE", "", "Page cache of the managed Neo4j, as `512m`; empty: by machine size."
+    )
+    maven_url: str = _setting("LOCI_MAVEN_URL", "", "Mirror to fetch artifacts from; empty: the public default.")
+    embedder: str = _setting(
+        "LOCI_EMBEDDER", "local", "Where vectors come from.", validate=OneOf(["local", "openai", "hashing"])
+    )
+    embedding_model: str = _setting(
+        "LOCI_EMBEDDING_MODEL", "", "Model name; empty: `bge-small` locally, `text-embedding-3-small` remotely."
+    )
+    embedding_path: str = _setting(
+        "LOCI_EMBEDDING_PATH", "", "Folder with your own `model.onnx` and `tokenizer.json`."
+    )
+    embedding_dimensions: int = _setting(
+        "LOCI_EMBEDDING_DIMENSIONS", 0, "Vector length to ask a remote model for; 0: the model's own.",
+        validate=Range(0, 4096),
+    )  # fmt: skip
+    embedding_cache: int = _setting(
+        "LOCI_EMBEDDING_CACHE", 512, "Questions whose vectors are kept in memory.", validate=Range(0, 100_000)
+    )
+    analyzer: str = _setting("LOCI_ANALYZER", "english", "Analyzer of the text index; recorded in the database.")
+    openai_api_key: str = _setting("OPENAI_API_KEY", "", "Key for remote models.", secret=True)
+    openai_base_url: str = _setting("OPENAI_BASE_URL", "", "Any OpenAI-compatible address; empty: the vendor's.")
+    llm_model: str = _setting("LOCI_LLM_MODEL", "", "Chat model for extraction and answers; empty: none is used.")
+    llm_timeout: float = _setting(
+        "LOCI_LLM_TIMEOUT", 10.0, "Seconds before rules take over from the chat model.", validate=Range(0.1, 300)
+    )
+    rate_limit: str = _setting("LOCI_RATE_LIMIT", "100/minute", "Requests a key may make; `unlimited` lifts it.")
+    quota: int = _setting("LOCI_QUOTA", 0, "Memories a tenant may hold; 0: as many as fit.", validate=Range(min=0))
+    redis_url: str = _setting("REDIS_URL", "", "Shared limits of several API processes.", secret=True)
+    key_pepper: str = _setting(
+        "LOCI_KEY_PEPPER", "", "64 hex digits that key digests depend on; empty: made in LOCI_HOME.", secret=True
+    )
+    outbound_allow: str = _setting(
+        "LOCI_OUTBOUND_ALLOW", "", "Private address ranges that webhooks and model calls may reach, as CIDR list."
+    )
+    delete_body_agents: str = _setting(
+        "LOCI_DELETE_BODY_AGENTS", "", "More User-Agent prefixes whose DELETE is answered with a body, comma separated."
+    )
+
+    @property
+    def home_path(self) -> Path:
+        """LOCI_HOME as an absolute path."""
+        return Path(self.home).expanduser().absolute()
+
+    @property
+    def managed(self) -> bool:
+        """Whether Loci runs its own Neo4j."""
+        return not self.neo4j_uri
+
+    def shown(self) -> dict[str, str]:
+        """Return every variable with its effective value as text, secrets masked."""
+        found = {}
+        for entry in fields(self):
+            setting: Setting = entry.metadata["setting"]
+            value = str(getattr(self, entry.name))
+            found[setting.variable] = ("set" if value else "") if setting.secret else value
+        return found
+
+
+SETTINGS: tuple[Setting, ...] = tuple(entry.metadata["setting"] for entry in fields(Settings))
+
+# Read by the test suite and by `make`, never by the server.
+TEST_PREFIX = "LOCI_TEST_"
+
+
+def load_settings() -> Settings:
+    """Return the settings of the process environment; an empty variable counts as unset.
+
+    Raises:
+        ConfigError: names every wrong and every unknown variable at once.
+    """
+    env = Env(eager=False)
+    values = {}
+    for entry in fields(Settings):
+        setting: Setting = entry.metadata["setting"]
+        if os.environ.get(setting.variable):
+            values[entry.name] = getattr(env, setting.kind)(setting.variable, validate=setting.validate)
+    problems = _unknown(os.environ)
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        problems += [_problem(name, reasons) for name, reasons in error.error_messages.items()]
+    if not problems:
+        problems = _contradictions(settings := Settings(**values))
+    if problems:
+        raise ConfigError("Settings are wrong:\n  " + "\n  ".join(problems))
+    return settings
+
+
+def _problem(variable: str, reasons: Any) -> str:
+    setting = next(setting for setting in SETTINGS if setting.variable == variable)
+    shown = "the value given" if setting.secret else repr(os.environ[variable])
+    return f"{variable}: {shown} is not valid: {' '.join(map(str, reasons))} ({setting.help})"
+
+
+def _unknown(source: Mapping[str, str]) -> list[str]:
+    known = [setting.variable for setting in SETTINGS]
+    problems = []
+    for name in sorted(source):
+        if name.startswith("LOCI_") and name not in known and not name.startswith(TEST_PREFIX):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see docs/configuration.md"
+            problems.append(f"{name}: no such setting; {hint}")
+    return problems
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    problems = []
+    if settings.workers > 1 and not settings.redis_url:
+        problems.append("LOCI_WORKERS: above 1 needs REDIS_URL, or each process would count its own rate limit")
+    if settings.embedder == "hashing" and settings.environment == "production":
+        problems.append("LOCI_EMBEDDER: `hashing` finds nothing by meaning; it is for tests (LOCI_ENVIRONMENT=test)")
+    if settings.neo4j_uri and not settings.neo4j_password:
+        problems.append("NEO4J_PASSWORD: needed beside NEO4J_URI")
+    if settings.key_pepper and not _is_hex(settings.key_pepper, 64):
+        problems.append("LOCI_KEY_PEPPER: 64 hex digits are needed, such as `openssl rand -hex 32` prints")
+    return problems
+
+
+def _is_hex(text: str, length: int) -> bool:
+    return len(text) == length and all(char in "0123456789abcdefABCDEF" for char in text)

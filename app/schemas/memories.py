@@ -1,0 +1,232 @@
+"""Memories on the wire."""
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import ValidationError, fields, validate
+
+from app.schemas.agents import Name
+from app.schemas.common import Fraction, Id, IsoTime, Metadata, Moment, Schema, Text, UnixTime
+
+TYPES = ("fact", "event", "insight", "task", "preference", "entity_reference", "system")
+TIERS = ("hot", "warm", "cold")
+VISIBILITIES = ("private", "confidential")
+MODES = ("hybrid", "semantic", "keyword")
+LONGEST = 50_000
+SLUG = validate.Regexp(
+    r"[a-z0-9][a-z0-9-]*\Z", error="must be a slug: lower-case letters, digits and hyphens, such as `billing-api`"
+)
+
+
+def one_of(values: tuple[str, ...]) -> validate.OneOf:
+    """Return a check whose message names the choices."""
+    return validate.OneOf(values, error="must be one of: {choices}")
+
+
+class MentionOut(ma.Schema):
+    """A name found in a memory."""
+
+    type = fields.String(metadata={"description": "Kind of entity.", "example": "project"})
+    value = fields.String(metadata={"description": "The name.", "example": "Billing Service"})
+    confidence = fields.Float(metadata={"description": "0 to 1.", "example": 0.9})
+
+
+class MemoryOut(ma.Schema):
+    """A memory."""
+
+    id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
+    object = fields.Constant("memory", metadata={"description": "Always `memory`."})
+    content = fields.String(metadata={"description": "The text, exactly as stored."})
+    title = fields.String(allow_none=True, metadata={"description": "What the memory is about, when given."})
+    agent_id = fields.String(metadata={"description": "UUID of the agent.", "format": "uuid"})
+    user_id = fields.String(allow_none=True, metadata={"description": "End user it belongs to."})
+    session_id = fields.String(allow_none=True, metadata={"description": "UUID of its session."})
+    project_id = fields.String(allow_none=True, metadata={"description": "UUID of its project."})
+    metadata = fields.Dict(metadata={"description": "The client's own JSON object, `{}` when there is none."})
+    entities = fields.List(fields.Nested(MentionOut), metadata={"description": "Names found in it, surest first."})
+    memory_type = fields.String(metadata={"description": f"One of {', '.join(TYPES)}.", "example": "fact"})
+    extraction_model = fields.String(allow_none=True, metadata={"description": "Model that found the names."})
+    extraction_method = fields.String(allow_none=True, metadata={"description": "`rules`, `llm` or `byok`."})
+    extraction_status = fields.String(allow_none=True, metadata={"description": "`ready` once it can be searched."})
+    visibility = fields.String(metadata={"description": "`private` or `confidential`.", "example": "private"})
+    salience_score = fields.Float(allow_none=True, metadata={"description": "0 to 1, computed by the server."})
+    importance = fields.Float(metadata={"description": "0 to 1.", "example": 0.5})
+    tier = fields.String(metadata={"description": "`hot`, `warm` or `cold`.", "example": "warm"})
+    is_duplicate = fields.Boolean(metadata={"description": "Whether storing met an equal memory and returned it."})
+    embedding = fields.List(fields.Float(), metadata={"description": "The vector, when asked for."})
+    archived_at = UnixTime(allow_none=True, metadata={"description": "When it was archived."})
+    occurred_at = IsoTime(allow_none=True, metadata={"description": "When what it tells took place."})
+    expires_at = IsoTime(allow_none=True, metadata={"description": "When it will be gone; null: never."})
+    created_at = UnixTime(metadata={"description": "Unix seconds.", "example": 1773655200})
+    updated_at = UnixTime(metadata={"description": "Unix seconds.", "example": 1773655200})
+
+
+class MemoryFields(Schema):
+    """What store, batch items and the asynchronous store have in common."""
+
+    content = Text(
+        LONGEST, blank=False, required=True,
+        metadata={"description": "The text to remember.", "example": "Deploys of billing happen on Tuesdays"},
+    )  # fmt: skip
+    metadata = Metadata(load_default=dict, metadata={"description": "At most 10 KB.", "example": {"source": "runbook"}})
+    memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Classified by rules when absent."})
+    session_id = Id(metadata={"description": "An existing session."})
+    project = Text(100, validate=[SLUG], metadata={"description": "Project slug; registered on first use."})
+    project_id = Id(metadata={"description": "An existing project; wins over `project`."})
+    importance = Fraction(load_default=0.5, metadata={"description": "0.8 and more is the hot tier.", "example": 0.5})
+    tier = Text(validate=[one_of(TIERS)], metadata={"description": "From the importance when absent."})
+    visibility = Text(
+        load_default="private", validate=[one_of(VISIBILITIES)],
+        metadata={"description": "Confidential memories are left out of search unless asked for."},
+    )  # fmt: skip
+    user_id = Text(255, metadata={"description": "End user it belongs to."})
+    deduplicate = fields.Boolean(load_default=False, metadata={"description": "Return an equal memory instead."})
+    dedup_threshold = Fraction(0.5, 1.0, load_default=0.95, metadata={"description": "Cosine from which texts are equal."})
+    auto_extract_entities = fields.Boolean(metadata={"description": "False: find no names in it."})
+    title = Text(500, metadata={"description": "What it is about.", "example": "Billing deploys"})
+    occurred_at = Moment(metadata={"description": "When what it tells took place.", "example": "2026-03-03T09:00:00Z"})
+    expires_at = Moment(metadata={"description": "When it is to be gone, from this moment on exactly."})
+    ttl_seconds = fields.Integer(
+        validate=validate.Range(1, 3_153_600_000, error="must lie between {min} and {max}"),
+        metadata={"description": "Seconds until it is to be gone; not beside `expires_at`.", "example": 86400},
+    )
+
+    @ma.validates_schema
+    def one_end(self, data: dict[str, Any], **_: Any) -> None:
+        if "expires_at" in data and "ttl_seconds" in data:
+            raise ValidationError("send `expires_at` or `ttl_seconds`, not both", "ttl_seconds")
+
+
+class MemoryCreate(MemoryFields):
+    """A new memory."""
+
+    agent_id = Name(
+        required=True, metadata={"description": "Agent UUID, or a name, created on first use.", "example": "iris"}
+    )
+
+
+class BatchItem(MemoryFields):
+    """One memory of a batch."""
+
+    agent_id = Name(metadata={"description": "Agent UUID or name; the batch's own when absent.", "example": "iris"})
+    client_id = Text(255, metadata={"description": "Accepted and ignored."})
+
+
+class BatchCreate(Schema):
+    """Up to 100 memories. Each is checked by itself: a bad one does not fail the others."""
+
+    memories = fields.List(
+        fields.Raw(), required=True,
+        validate=validate.Length(1, 100, error="must hold between {min} and {max} memories"),
+        metadata={"description": "Objects as for a single store.", "items": {"$ref": "#/components/schemas/BatchItem"}},
+    )  # fmt: skip
+    agent_id = Name(metadata={"description": "For items without one.", "example": "iris"})
+    parallel_embeddings = fields.Boolean(load_default=True, metadata={"description": "Accepted; always on."})
+
+
+class BatchResult(ma.Schema):
+    """What became of one item."""
+
+    index = fields.Integer(metadata={"description": "Position in the request."})
+    status = fields.String(metadata={"description": "`success`, `failed`, or `skipped` for a duplicate."})
+    id = fields.String(allow_none=True, metadata={"description": "UUID of the memory."})
+    memory_id = fields.String(allow_none=True, metadata={"description": "Same as `id`."})
+    error = fields.String(allow_none=True, metadata={"description": "What is wrong with the item."})
+    error_code = fields.String(allow_none=True, metadata={"description": "Kind of error, such as `validation_error`."})
+    content_preview = fields.String(metadata={"description": "The first 100 characters."})
+
+
+class BatchTiming(ma.Schema):
+    """Milliseconds."""
+
+    total_ms = fields.Float(metadata={"description": "The whole request."})
+    embedding_ms = fields.Float(metadata={"description": "Computing vectors."})
+    database_ms = fields.Float(metadata={"description": "Writing."})
+    per_memory_avg_ms = fields.Float(metadata={"description": "The whole, divided by the items."})
+    avg_per_item_ms = fields.Float(metadata={"description": "Same as `per_memory_avg_ms`."})
+
+
+class BatchOut(ma.Schema):
+    """What became of a batch; `success` is true when no item failed."""
+
+    success = fields.Boolean(metadata={"description": "Whether no item failed."})
+    total = fields.Integer(metadata={"description": "Items sent."})
+    succeeded = fields.Integer(metadata={"description": "Items stored."})
+    failed = fields.Integer(metadata={"description": "Items refused."})
+    skipped = fields.Integer(metadata={"description": "Items that were there already."})
+    results = fields.List(fields.Nested(BatchResult), metadata={"description": "One for each item, in order."})
+    timing = fields.Nested(BatchTiming, metadata={"description": "Milliseconds."})
+
+
+class MemoryUpdate(Schema):
+    """Changes to a memory; absent and null fields stay as they are."""
+
+    content = Text(LONGEST, blank=False, metadata={"description": "The new text; the old one is kept as a version."})
+    metadata = Metadata(metadata={"description": "Merged key by key; a null value removes its key."})
+    memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Kind of memory."})
+    importance = Fraction(metadata={"description": "0 to 1; moves the tier unless `tier` is sent."})
+    tier = Text(validate=[one_of(TIERS)], metadata={"description": "`hot`, `warm` or `cold`."})
+    visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "`private` or `confidential`."})
+    title = Text(500, metadata={"description": "What it is about."})
+    occurred_at = Moment(metadata={"description": "When what it tells took place."})
+    expires_at = Moment(metadata={"description": "When it is to be gone."})
+
+
+class MemoryFilter(Schema):
+    """Query arguments of the list."""
+
+    agent_id = Name(metadata={"description": "Agent UUID or name."})
+    user_id = Text(255, metadata={"description": "End user."})
+    session_id = Id(metadata={"description": "Session UUID."})
+    project = Text(100, metadata={"description": "Project slug."})
+    memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Kind of memory."})
+    tier = Text(validate=[one_of(TIERS)], metadata={"description": "Tier."})
+    visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "Visibility."})
+    include_archived = fields.Boolean(load_default=False, metadata={"description": "Also archived ones."})
+    include_embeddings = fields.Boolean(load_default=False, metadata={"description": "Add `embedding` to each."})
+
+
+class SearchIn(Schema):
+    """A search. Results come best first; `score` is between 0 and 1."""
+
+    query = Text(10_000, blank=False, required=True, metadata={"description": "The question.", "example": "when do we deploy?"})
+    agent_id = Name(metadata={"description": "Agent UUID or name; all agents when absent."})
+    limit = fields.Integer(
+        load_default=10, validate=validate.Range(1, 100, error="must lie between {min} and {max}"),
+        metadata={"description": "Most hits to return.", "example": 10},
+    )  # fmt: skip
+    min_score = Fraction(metadata={"description": "Leave out hits below this score.", "example": 0.3})
+    threshold = Fraction(metadata={"description": "Same as `min_score`, for older clients."})
+    search_mode = Text(
+        load_default="hybrid", validate=[one_of(MODES)], metadata={"description": "`hybrid`, `semantic` or `keyword`."}
+    )
+    metadata_filter = fields.Dict(load_default=dict, metadata={"description": "Keys and values a hit's metadata must have."})
+    include_confidential = fields.Boolean(load_default=False, metadata={"description": "Also confidential ones."})
+    include_archived = fields.Boolean(load_default=False, metadata={"description": "Also archived ones."})
+    project = Text(100, metadata={"description": "Project slug; all projects when absent."})
+    session_id = Id(metadata={"description": "Only this session."})
+    tier = Text(validate=[one_of(TIERS)], metadata={"description": "Only this tier."})
+    memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Only this kind."})
+    min_importance = Fraction(metadata={"description": "Leave out less important ones."})
+    user_id = Text(255, metadata={"description": "Only this end user's."})
+    compress = fields.Boolean(load_default=False, metadata={"description": "Shorten the texts to their best sentences."})
+    max_context_tokens = fields.Integer(
+        validate=validate.Range(1, 1_000_000, error="must lie between {min} and {max}"),
+        metadata={"description": "Beside `compress`: tokens all texts together may take."},
+    )
+
+
+class HitOut(ma.Schema):
+    """One hit."""
+
+    memory = fields.Nested(MemoryOut, metadata={"description": "The memory."})
+    score = fields.Float(metadata={"description": "0 to 1; 0.9 and above means nearly the same text.", "example": 0.81})
+    distance = fields.Float(metadata={"description": "1 minus the score."})
+
+
+class SearchOut(ma.Schema):
+    """Hits, best first."""
+
+    object = fields.Constant("search_results", metadata={"description": "Always `search_results`."})
+    query = fields.String(metadata={"description": "The question as sent."})
+    data = fields.List(fields.Nested(HitOut), metadata={"description": "Hits, best first."})

@@ -1,0 +1,79 @@
+"""Sessions on the wire."""
+
+import marshmallow as ma
+from marshmallow import fields
+
+from app.schemas.agents import Name
+from app.schemas.common import IsoTime, Metadata, Schema, Text
+from app.schemas.memories import MemoryOut, one_of
+
+STATUSES = ("active", "ended")
+
+
+class SessionOut(ma.Schema):
+    """A session: memories that belong together in time."""
+
+    id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
+    agent_id = fields.String(allow_none=True, metadata={"description": "UUID of the agent that started it."})
+    external_id = fields.String(allow_none=True, metadata={"description": "The client's own key, unique in the tenant."})
+    project = fields.String(allow_none=True, metadata={"description": "A plain label.", "example": "billing"})
+    status = fields.String(metadata={"description": "`active` or `ended`.", "example": "active"})
+    title = fields.String(allow_none=True, metadata={"description": "What it is about."})
+    summary = fields.String(allow_none=True, metadata={"description": "What came of it."})
+    metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
+    memory_count = fields.Integer(metadata={"description": "Memories in it.", "example": 12})
+    started_at = IsoTime(metadata={"description": "When it began."})
+    ended_at = IsoTime(allow_none=True, metadata={"description": "When it ended."})
+    created_at = IsoTime(metadata={"description": "When it was created."})
+    updated_at = IsoTime(metadata={"description": "When it last changed, new memories included."})
+
+
+class SessionFoundOut(SessionOut):
+    """A session, and whether this call created it."""
+
+    created = fields.Boolean(metadata={"description": "Whether it is new."})
+
+
+class SessionWithMemoriesOut(SessionOut):
+    """A session, with its memories where asked for."""
+
+    memories = fields.List(fields.Nested(MemoryOut), metadata={"description": "In writing order; up to 1,000."})
+
+
+class SessionCreate(Schema):
+    """A new session; every field is optional."""
+
+    agent_id = Name(metadata={"description": "Agent UUID or name, created on first use.", "example": "iris"})
+    external_id = Text(255, metadata={"description": "The client's own key.", "example": "repo:billing:2026-03-20"})
+    project = Text(255, metadata={"description": "A plain label.", "example": "billing"})
+    title = Text(500, metadata={"description": "What it is about."})
+    metadata = Metadata(load_default=dict, metadata={"description": "At most 10 KB."})
+
+
+class SessionFind(SessionCreate):
+    """The session with this key; created when there is none, returned unchanged otherwise."""
+
+    external_id = Text(
+        255, blank=False, required=True,
+        metadata={"description": "The client's own key.", "example": "repo:billing:2026-03-20"},
+    )  # fmt: skip
+
+
+class SessionFilter(Schema):
+    """Query arguments of the list."""
+
+    agent_id = Name(metadata={"description": "Agent UUID or name."})
+    project = Text(255, metadata={"description": "Label."})
+    status = Text(validate=[one_of(STATUSES)], metadata={"description": "`active` or `ended`."})
+
+
+class SessionShow(Schema):
+    """Query arguments of one session."""
+
+    include_memories = fields.Boolean(load_default=False, metadata={"description": "Add its memories."})
+
+
+class SessionEnd(Schema):
+    """How it ended."""
+
+    summary = Text(50_000, metadata={"description": "What came of it."})

@@ -1,0 +1,224 @@
+"""The write path: check references, embed, find names, and commit a memory with all its links at once."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from app.auth import Principal
+from app.clock import now_ms
+from app.ids import is_uuid, new_id
+from app.services.classify import classify
+from app.services.extract import Mention, extract
+from app.state import State
+from graph.agents import AgentRepository
+from graph.driver import Transaction
+from graph.entities import EntityRepository
+from graph.errors import BadReference
+from graph.labels import NEVER, NONE, scope_token
+from graph.memories import MemoryRepository
+from graph.projects import ProjectRepository
+from graph.records import vector as packed
+from graph.sessions import SessionRepository
+
+HOT, WARM = 0.8, 0.4
+
+
+@dataclass
+class Draft:
+    """A memory ready to be written: its properties, its vector, its names, and references still to be resolved."""
+
+    props: dict[str, Any]
+    embedding: Any
+    mentions: list[Mention]
+    agent: str
+    project: str | None = None
+    project_id: str | None = None
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Timing:
+    """Milliseconds spent."""
+
+    embedding: float = 0.0
+    database: float = 0.0
+
+
+def tier_of(importance: float) -> str:
+    """Return the tier that an importance belongs to."""
+    return "hot" if importance >= HOT else "warm" if importance >= WARM else "cold"
+
+
+def remember(parts: State, caller: Principal, bodies: Sequence[dict[str, Any]], timing: Timing | None = None) -> list[str]:
+    """Store memories in one transaction and return their ids, in order.
+
+    `bodies` are loaded `MemoryCreate` bodies. Committed means found: search sees them as soon as this returns.
+
+    Raises:
+        BadReference: a session is unknown.
+        NotFound: an agent or project id is unknown.
+        EmbedderUnavailable: no vectors can be had now.
+    """
+    timing = timing or Timing()
+    started = time.perf_counter()
+    vectors = parts.embedder.embed_documents([body["content"] for body in bodies])
+    timing.embedding = 1000 * (time.perf_counter() - started)
+    drafts = [draft(parts, body, vector) for body, vector in zip(bodies, vectors, strict=True)]
+    numbers = parts.sequence.take(caller.tenant, len(drafts))
+    for number, made in zip(numbers, drafts, strict=True):
+        made.props["seq"] = number
+    started = time.perf_counter()
+    parts.graph.transaction(lambda tx: write(parts, caller, drafts, tx))
+    timing.database = 1000 * (time.perf_counter() - started)
+    return [made.props["id"] for made in drafts]
+
+
+def draft(parts: State, body: dict[str, Any], vector: Any) -> Draft:
+    """Return the memory that `body` asks for; all ids and times are settled here, so that a retry repeats them."""
+    now = now_ms()
+    content = body["content"]
+    mentions = [] if body.get("auto_extract_entities") is False else extract(content, title=body.get("title"))
+    importance = body["importance"]
+    props = {
+        "id": new_id(),
+        "content": content,
+        "title": body.get("title"),
+        "name": shown_name(body.get("title") or content, body["visibility"]),
+        "content_hash": content_hash(content),
+        "user_id": body.get("user_id") or NONE,
+        "session_id": body.get("session_id") or NONE,
+        "project_id": NONE,
+        "kind": "memory",
+        "memory_type": body.get("memory_type") or classify(content, bool(mentions)),
+        "importance": importance,
+        "tier": body.get("tier") or tier_of(importance),
+        "visibility": body["visibility"],
+        "salience": salience(importance, len(mentions)),
+        "metadata": orjson.dumps(body["metadata"]).decode(),
+        "occurred_at": body.get("occurred_at", NEVER),
+        "expires_at": expiry(body, now),
+        "superseded_at": NEVER,
+        "archived": False,
+        "current": True,
+        "embedding_model": parts.embedder.identity,
+        "extraction_method": "rules",
+        "extraction_status": "ready",
+        "date_words": date_words(body.get("occurred_at")),
+        "said_since": now,
+        "created_at": now,
+        "updated_at": now,
+        "version": 1,
+    }
+    return Draft(props, packed(vector), mentions, body["agent_id"], body.get("project"), body.get("project_id"))
+
+
+def write(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transaction) -> None:
+    """Write drafts inside an open transaction: references first, sessions locked, then memories, chains and names."""
+    _resolve(parts, caller, drafts, tx)
+    sessions = {made.props["session_id"] for made in drafts} - {NONE}
+    lasts: dict[str, str | None] = {}
+    if sessions:
+        lasts = SessionRepository(parts.graph, caller, tx).lock(sorted(sessions))
+        if missing := sessions - lasts.keys():
+            raise BadReference("session_id", f"Session not found: {min(missing)}")
+    pairs, ends = _chains(drafts, lasts)
+    rows = [{"props": made.props, "embedding": made.embedding} for made in drafts]
+    MemoryRepository(parts.graph, caller, tx, parts.space.slot).create(rows, pairs, ends)
+    link(parts, caller, tx, [(made.props["id"], made.mentions) for made in drafts])
+
+
+def link(parts: State, caller: Principal, tx: Transaction, found: Sequence[tuple[str, list[Mention]]]) -> None:
+    """Link memories, given as (id, mentions), to their entities."""
+    rows = [
+        {
+            "memory_id": memory_id,
+            "key": mention.key,
+            "name": mention.name,
+            "padded": f" {mention.key} ",
+            "entity_type": mention.entity_type,
+            "noise": mention.key.isdigit(),
+            "entity_id": new_id(),
+            "confidence": mention.confidence,
+            "source": mention.source,
+            "about": mention.about,
+            "relationship": "mentioned_in",
+        }
+        for memory_id, mentions in found
+        for mention in mentions
+    ]
+    if rows:
+        EntityRepository(parts.graph, caller, tx).mention(rows, NEVER)
+
+
+def _resolve(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transaction) -> None:
+    agents = AgentRepository(parts.graph, caller, tx)
+    projects = ProjectRepository(parts.graph, caller, tx)
+    agent_ids = {
+        name: agents.resolve(name.lower() if is_uuid(name) else name, is_uuid(name), new_id())["id"]
+        for name in sorted({made.agent for made in drafts})
+    }
+    slugs = sorted({made.project for made in drafts if made.project and not made.project_id})
+    project_ids = {slug: projects.resolve(slug, new_id())["id"] for slug in slugs}
+    for made in drafts:
+        made.props["agent_id"] = agent_ids[made.agent]
+        made.props["scope_tokens"] = scope_tokens(caller.tenant, made.props["agent_id"])
+        if made.project_id:
+            made.props["project_id"] = projects.known(made.project_id)["id"]
+        elif made.project:
+            made.props["project_id"] = project_ids[made.project]
+
+
+def _chains(
+    drafts: Sequence[Draft], lasts: dict[str, str | None]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    pairs, ends = [], dict(lasts)
+    for made in drafts:
+        session = made.props["session_id"]
+        if session != NONE:
+            if earlier := ends[session]:
+                pairs.append((earlier, made.props["id"]))
+            ends[session] = made.props["id"]
+    return pairs, [(session, last) for session, last in ends.items() if last]
+
+
+def scope_tokens(tenant: str, agent_id: str) -> str:
+    """Return the words that stand for tenant and agent in the text index."""
+    return f"{scope_token('tenant', tenant)} {scope_token('agent', agent_id)}"
+
+
+def content_hash(content: str) -> str:
+    """Return the SHA-256 (hex) of a text, white space folded and case ignored."""
+    return hashlib.sha256(" ".join(content.split()).casefold().encode()).hexdigest()
+
+
+def salience(importance: float, mentions: int) -> float:
+    """Return how much there is to a memory, 0 to 1: 0.7 of its importance, the rest for up to five names."""
+    return round(0.7 * importance + 0.3 * min(mentions, 5) / 5, 4)
+
+
+def expiry(body: dict[str, Any], now: int) -> int:
+    """Return when a memory is to be gone, in epoch milliseconds."""
+    if "ttl_seconds" in body:
+        return min(now + 1000 * int(body["ttl_seconds"]), NEVER)
+    return int(body.get("expires_at", NEVER))
+
+
+def shown_name(text: str, visibility: str) -> str:
+    """Return what Neo4j Browser shows on the node: the first words, never of confidential text."""
+    if visibility == "confidential":
+        return "(confidential)"
+    words = " ".join(text.split())
+    return words if len(words) <= 48 else words[:47].rsplit(" ", 1)[0] + "…"
+
+
+def date_words(ms: int | None) -> str:
+    """Return a date as people write it ("8 May 2023"), so that questions about it meet words; empty without one."""
+    if ms is None or ms >= NEVER:
+        return ""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%d %B %Y").lstrip("0")
+

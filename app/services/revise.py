@@ -1,0 +1,64 @@
+"""Editing a memory: a new text gets a new vector and new names, and what it said before is kept as a version."""
+
+from typing import Any
+
+from app.answers import merged
+from app.auth import Principal
+from app.ids import new_id
+from app.services.extract import extract
+from app.services.remember import content_hash, date_words, link, salience, shown_name, tier_of
+from app.state import State
+from graph.clock import now_ms
+from graph.driver import Transaction
+from graph.memories import MemoryRepository
+from graph.records import vector
+
+PLAIN = ("memory_type", "importance", "tier", "visibility", "title", "occurred_at", "expires_at")
+
+
+def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> None:
+    """Apply a loaded `MemoryUpdate` body to a memory in one transaction.
+
+    Raises:
+        NotFound: no such memory.
+        Invalid: the merged metadata is too large.
+        EmbedderUnavailable: the text is new and no vector can be had now.
+    """
+    content = body.get("content")
+    embedding = parts.embedder.embed_documents([content])[0] if content is not None else None
+    version_id = new_id()
+
+    def work(tx: Transaction) -> None:
+        memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
+        before = memories.lock(id)
+        if content is None or content == before["content"]:
+            memories.update(id, _changes(body, before))
+            return
+        title = body.get("title", before["title"])
+        mentions = extract(content, title=title)
+        memories.keep_version(id, version_id)
+        said = {
+            "content": content,
+            "content_hash": content_hash(content),
+            "said_since": now_ms(),
+            "embedding_model": parts.embedder.identity,
+            "salience": salience(body.get("importance", before["importance"]), len(mentions)),
+        }
+        memories.update(id, _changes(body, before) | said, vector(embedding))
+        link(parts, caller, tx, [(id, mentions)])
+
+    parts.graph.transaction(work)
+
+
+def _changes(body: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    changes = {name: body[name] for name in PLAIN if name in body}
+    if "importance" in body and "tier" not in body:
+        changes["tier"] = tier_of(body["importance"])
+    if "metadata" in body:
+        changes["metadata"] = merged(before["metadata"], body["metadata"])
+    if "occurred_at" in body:
+        changes["date_words"] = date_words(body["occurred_at"])
+    if changes.keys() & {"title", "visibility"} or "content" in body:
+        text = body.get("title") or before["title"] or body.get("content") or before["content"]
+        changes["name"] = shown_name(text, body.get("visibility", before["visibility"]))
+    return changes

@@ -1,0 +1,30 @@
+"""What one API process holds: built once by `create_app`, reached from anywhere inside a request."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from app.config import Settings
+from app.embeddings import Embedder
+from graph.driver import Graph
+from graph.migrations import Space
+from graph.sequences import Sequence
+
+
+@dataclass
+class State:
+    """The parts that resources and services share. `pepper` keys the digests of API keys (64 hex digits)."""
+
+    settings: Settings
+    graph: Graph
+    embedder: Embedder
+    space: Space
+    pepper: str
+    started_ms: int
+    sequence: Sequence
+
+
+def state() -> State:
+    """Return the state of the current app."""
+    return cast(State, current_app.extensions["loci"])

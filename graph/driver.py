@@ -1,0 +1,177 @@
+"""One Neo4j driver per process, made after fork; every statement runs in a managed transaction with a time-out."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from neo4j import Driver, GraphDatabase, ManagedTransaction, Query, RoutingControl, unit_of_work
+from neo4j.exceptions import Neo4jError
+
+from graph.errors import Unavailable, Unsupported, translated
+from graph.records import Row, rows
+
+T = TypeVar("T")
+
+LOWEST_VERSION = (2026, 6)
+BROKEN_VERSIONS = {(2026, 8, 0): "Its query results cannot be trusted; the vendor withdrew it."}
+
+COMPONENTS = "CALL dbms.components() YIELD name, versions, edition RETURN name, versions[0] AS version, edition"
+PING = "RETURN 1 AS ok"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where the database is. `uri` may be any scheme the driver knows (bolt, neo4j, neo4j+s)."""
+
+    uri: str
+    user: str
+    password: str
+    database: str = "neo4j"
+    pool_size: int = 40
+    timeout: float = 30.0
+
+
+class Transaction:
+    """What a unit of work sees: one open transaction."""
+
+    def __init__(self, tx: ManagedTransaction) -> None:
+        self._tx = tx
+
+    def run(self, query: str, **parameters: Any) -> list[Row]:
+        """Run one statement and return all its rows as plain dicts."""
+        return rows(self._tx.run(query, parameters))
+
+
+class Graph:
+    """The database, as the rest of Loci sees it. Safe to share between threads and to carry over a fork."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._driver: Driver | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    def read(self, query: str, **parameters: Any) -> list[Row]:
+        """Run one reading statement and return its rows.
+
+        Raises:
+            GraphError: see `graph.errors`.
+        """
+        return self._execute(query, parameters, RoutingControl.READ)
+
+    def write(self, query: str, **parameters: Any) -> list[Row]:
+        """Run one writing statement in a transaction of its own and return its rows. May run twice: be idempotent."""
+        return self._execute(query, parameters, RoutingControl.WRITE)
+
+    def transaction(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one writing transaction, retried on conflicts: `work` must have no side effects."""
+        with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
+            return session.execute_write(self._bounded(work))
+
+    def snapshot(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one reading transaction."""
+        with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
+            return session.execute_read(self._bounded(work))
+
+    def ping(self, timeout: float = 2.0) -> None:
+        """Ask for one row without retries.
+
+        Raises:
+            Unavailable: no answer within `timeout` seconds.
+        """
+        with translated(), self._open().session(database=self.connection.database) as session:
+            session.run(Query(PING, timeout=timeout)).consume()
+
+    def check_version(self) -> tuple[str, str]:
+        """Return (version, edition) of the server.
+
+        Raises:
+            Unsupported: Loci must not run on that version.
+        """
+        found = {row["name"]: row for row in self.read(COMPONENTS)}
+        kernel = found.get("Neo4j Kernel")
+        if kernel is None:
+            raise Unsupported("The database does not say that it is Neo4j.", "Point NEO4J_URI at a Neo4j server.")
+        refuse_version(kernel["version"])
+        return kernel["version"], kernel["edition"]
+
+    def close(self) -> None:
+        """Close the driver of this process; the next call opens a new one."""
+        with self._lock:
+            if self._driver is not None and self._pid == os.getpid():
+                self._driver.close()
+            self._driver = None
+
+    def _execute(self, query: str, parameters: dict[str, Any], routing: RoutingControl) -> list[Row]:
+        def run(tx: Transaction) -> list[Row]:
+            return tx.run(query, **parameters)
+
+        return self.snapshot(run) if routing is RoutingControl.READ else self.transaction(run)
+
+    def _bounded(self, work: Callable[[Transaction], T]) -> Callable[[ManagedTransaction], T]:
+        @unit_of_work(timeout=self.connection.timeout)
+        def run(tx: ManagedTransaction) -> T:
+            return work(Transaction(tx))
+
+        return run
+
+    def _open(self) -> Driver:
+        if self._driver is not None and self._pid == os.getpid():
+            return self._driver
+        with self._lock:
+            if self._driver is None or self._pid != os.getpid():
+                # A driver inherited over a fork shares its sockets with the parent: leave it, open our own.
+                self._driver = open_driver(self.connection)
+                self._pid = os.getpid()
+            return self._driver
+
+
+# The first retry of the driver waits a second by default; conflicts between our small writes clear in milliseconds.
+RETRY: dict[str, Any] = {
+    "initial_retry_delay": 0.02,
+    "retry_delay_multiplier": 1.8,
+    "retry_delay_jitter_factor": 0.5,
+    "max_transaction_retry_time": 12.0,
+}
+
+
+def open_driver(connection: Connection) -> Driver:
+    """Open a driver; nothing is sent before its first use.
+
+    Raises:
+        Unsupported: the address or the credentials cannot be understood.
+    """
+    try:
+        return GraphDatabase.driver(
+            connection.uri,
+            auth=(connection.user, connection.password),
+            max_connection_pool_size=connection.pool_size,
+            connection_acquisition_timeout=10,
+            connection_timeout=5,
+            max_connection_lifetime=3600,
+            liveness_check_timeout=60,
+            notifications_min_severity="OFF",
+            telemetry_disabled=True,
+            user_agent="loci",
+        )
+    except (ValueError, Neo4jError) as error:
+        raise Unsupported(f"NEO4J_URI cannot be used: {error}.", "Use bolt://host:port or neo4j://host:port.") from error
+
+
+def refuse_version(version: str) -> None:
+    """Refuse a server that Loci must not run on.
+
+    Raises:
+        Unsupported: `version` is older than 2026.06, or one known to be broken.
+    """
+    numbers = tuple(int(part) for part in version.split("+")[0].split("-")[0].split(".") if part.isdigit())
+    remedy = "Use Neo4j 2026.09 or newer, or unset NEO4J_URI to let Loci run its own."
+    if numbers[:2] < LOWEST_VERSION:
+        raise Unsupported(f"Neo4j {version} is too old: Loci needs 2026.06 for lists in vector filters.", remedy)
+    if numbers[:3] in BROKEN_VERSIONS:
+        raise Unsupported(f"Neo4j {version} must not be used. {BROKEN_VERSIONS[numbers[:3]]}", remedy)
+
+
+__all__ = ["Connection", "Graph", "Transaction", "Unavailable", "open_driver", "refuse_version"]

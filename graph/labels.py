@@ -1,0 +1,96 @@
+"""Names of the graph, and the only code that puts a name into Cypher.
+
+Everything here is a constant of ours: nothing that a client sends ever becomes part of a query's text.
+"""
+
+import hashlib
+
+# Far beyond any date a client may send (year 9999), and still an exact float: stands for "never".
+NEVER = 253_402_300_799_000
+NONE = ""
+
+SEARCHABLE_TEXT_INDEX = "memory_text"
+ENTITY_TEXT_INDEX = "entity_names"
+
+# A vector index cannot be altered, so its filter list is complete from the start (docs/architecture.md).
+VECTOR_FILTERS = (
+    "tenant", "agent_id", "user_id", "session_id", "project_id", "kind", "memory_type", "tier", "visibility",
+    "current", "archived", "importance", "created_at", "occurred_at", "expires_at", "superseded_at",
+)  # fmt: skip
+
+# Two slots, so that memories can be embedded anew beside the vectors that still serve.
+VECTOR_SLOTS = {"a": ("embedding", "memory_vectors"), "b": ("embedding_b", "memory_vectors_b")}
+
+# Tenant-owned labels, each with its plural noun; `tests/contract` reads this table.
+NOUNS = {
+    "Memory": "memories",
+    "MemoryVersion": "memory versions",
+    "MemoryWindow": "memory windows",
+    "Agent": "agents",
+    "Session": "sessions",
+    "Project": "projects",
+    "Entity": "entities",
+    "EntityName": "entity names",
+    "Decision": "decisions",
+    "Pattern": "patterns",
+    "Webhook": "webhooks",
+    "Delivery": "deliveries",
+    "Event": "events",
+    "Job": "jobs",
+    "UsageDay": "usage days",
+    "AuditEntry": "audit entries",
+    "IdempotencyRecord": "idempotency records",
+    "ExtractionKey": "extraction keys",
+}
+
+
+def in_slot(query: str, slot: str) -> str:
+    """Return `query` with `EMBEDDING` and `VECTOR_INDEX` named for vector slot `slot` ("a" or "b").
+
+    Raises:
+        KeyError: an unknown slot.
+    """
+    prop, index = VECTOR_SLOTS[slot]
+    return query.replace("VECTOR_INDEX", f"VECTOR INDEX {index}").replace("EMBEDDING", prop)
+
+
+def vector_index(slot: str, dimensions: int) -> str:
+    """Return the statement that creates the vector index of `slot` for vectors of `dimensions` floats."""
+    prop, index = VECTOR_SLOTS[slot]
+    filters = ", ".join(f"m.{name}" for name in VECTOR_FILTERS)
+    # Stated in full because defaults moved between versions; m 32 / ef 200 found 0.99 of true neighbours (bench).
+    return (
+        f"CYPHER 25 CREATE VECTOR INDEX {index} IF NOT EXISTS FOR (m:Searchable) ON m.{prop} WITH [{filters}] "
+        "OPTIONS {indexConfig: {"
+        f"`vector.dimensions`: {int(dimensions)}, `vector.similarity_function`: 'cosine', "
+        "`vector.quantization.type`: 'none', `vector.hnsw.m`: 32, `vector.hnsw.ef_construction`: 200}}"
+    )
+
+
+def drop_vector_index(slot: str) -> str:
+    """Return the statement that drops the vector index of `slot`."""
+    return f"CYPHER 25 DROP INDEX {VECTOR_SLOTS[slot][1]} IF EXISTS"
+
+
+def text_index(analyzer: str) -> str:
+    """Return the statement that creates the full-text index of memories with a known analyzer name.
+
+    Raises:
+        ValueError: `analyzer` is not a plain Lucene analyzer name.
+    """
+    if not analyzer.replace("-", "").replace("_", "").isalnum():
+        raise ValueError(f"not an analyzer name: {analyzer!r}")
+    return (
+        f"CYPHER 25 CREATE FULLTEXT INDEX {SEARCHABLE_TEXT_INDEX} IF NOT EXISTS "
+        "FOR (m:Searchable) ON EACH [m.content, m.title, m.date_words, m.scope_tokens] "
+        "OPTIONS {indexConfig: {"
+        f"`fulltext.analyzer`: '{analyzer}', `fulltext.eventually_consistent`: false}}}}"
+    )
+
+
+def scope_token(kind: str, value: str) -> str:
+    """Return the opaque word that stands for a tenant or an agent inside the full-text index.
+
+    One letter, 20 hex digits and a closing `q`, which keeps every stemmer's hands off it.
+    """
+    return kind[0] + hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()[:20] + "q"

@@ -1,0 +1,244 @@
+"""Memories: the nodes that recall finds, written with all their links in the caller's transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from graph import labels
+from graph.clock import now_ms
+from graph.driver import Graph, Transaction
+from graph.records import Row
+from graph.repository import Repository, Tenanted
+
+SHOWN = """
+RETURN m.id AS id, m.content AS content, m.title AS title, m.agent_id AS agent_id, m.user_id AS user_id,
+  m.session_id AS session_id, m.project_id AS project_id, m.metadata AS metadata, m.memory_type AS memory_type,
+  m.extraction_model AS extraction_model, m.extraction_method AS extraction_method,
+  m.extraction_status AS extraction_status, m.visibility AS visibility, m.salience AS salience_score,
+  m.importance AS importance, m.tier AS tier, m.archived_at AS archived_at, m.occurred_at AS occurred_at,
+  m.expires_at AS expires_at, m.created_at AS created_at, m.updated_at AS updated_at, m.version AS version, m.seq AS seq,
+  COLLECT {
+    MATCH (m)-[r:MENTIONS]->(e:Entity)
+    RETURN {type: e.entity_type, value: e.name, confidence: r.confidence} AS mention
+    ORDER BY r.confidence DESC, e.name LIMIT 64
+  } AS entities
+"""
+CREATE = """
+CYPHER 25
+UNWIND $rows AS row
+MATCH (a:Agent {tenant: $tenant, id: row.props.agent_id})
+CREATE (m:Memory:Searchable {tenant: $tenant})
+SET m += row.props
+CREATE (m)-[:RECORDED_BY]->(a)
+WITH m, a, row
+CALL (m, row) {
+  WITH m, row WHERE row.embedding IS NOT NULL
+  CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', row.embedding)
+}
+CALL (m, a, row) {
+  MATCH (p:Project {tenant: $tenant, id: row.props.project_id})
+  CREATE (m)-[:IN_PROJECT]->(p)
+  MERGE (a)-[:WORKS_ON]->(p)
+}
+CALL (m, row) {
+  MATCH (s:Session {tenant: $tenant, id: row.props.session_id})
+  CREATE (m)-[:IN_SESSION]->(s)
+}
+RETURN count(m) AS created
+"""
+# Pairs of (earlier, later) inside a session, and the memory that is now the last of each.
+CHAIN = """
+CYPHER 25
+CALL () {
+  UNWIND $pairs AS pair
+  MATCH (p:Memory {tenant: $tenant, id: pair[0]})
+  MATCH (m:Memory {tenant: $tenant, id: pair[1]})
+  CREATE (p)-[:NEXT]->(m)
+}
+UNWIND $lasts AS last
+MATCH (s:Session {tenant: $tenant, id: last[0]})
+MATCH (m:Memory {tenant: $tenant, id: last[1]})
+OPTIONAL MATCH (s)-[old:LAST]->()
+DELETE old
+CREATE (s)-[:LAST]->(m)
+"""
+GET = (
+    "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.current AND m.expires_at > $now WITH m" + SHOWN
+)
+GET_MANY = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (m:Memory {tenant: $tenant, id: wanted}) WHERE m.current AND m.expires_at > $now
+WITH m
+""" + SHOWN
+FILTER = """
+WHERE m.created_at <= $before AND (m.created_at < $before OR m.seq < $before_seq)
+  AND m.current AND m.expires_at > $now
+  AND ($agent_id IS NULL OR m.agent_id = $agent_id) AND ($user_id IS NULL OR m.user_id = $user_id)
+  AND ($session_id IS NULL OR m.session_id = $session_id) AND ($project_id IS NULL OR m.project_id = $project_id)
+  AND ($memory_type IS NULL OR m.memory_type = $memory_type) AND ($tier IS NULL OR m.tier = $tier)
+  AND ($visibility IS NULL OR m.visibility = $visibility) AND ($archived OR NOT m.archived)
+"""
+PAGE = "WITH m ORDER BY m.created_at DESC, m.seq DESC SKIP $offset LIMIT $limit"
+NEWEST_FIRST = " ORDER BY created_at DESC, seq DESC"
+# One match for each index that can carry the order: a filter in WHERE alone would read the tenant's whole list.
+MATCH_ALL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant})"
+MATCH_AGENT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id})"
+MATCH_SESSION = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, session_id: $session_id})"
+MATCH_PROJECT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, project_id: $project_id})"
+MATCH_USER = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, user_id: $user_id})"
+COUNTED = "RETURN count(m) AS total"
+EMBEDDINGS = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (m:Memory {tenant: $tenant, id: wanted})
+RETURN m.id AS id, m.EMBEDDING AS embedding
+"""
+LOCK = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.current AND m.expires_at > $now
+SET m.updated_at = $now
+RETURN m.content AS content, m.metadata AS metadata, m.version AS version, m.importance AS importance,
+  m.agent_id AS agent_id, m.title AS title, m.visibility AS visibility
+"""
+UPDATE = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, id: $id})
+SET m += $changes, m.version = m.version + 1
+RETURN m.id AS id
+"""
+# What the memory said before: kept with its period and its vector, outside everything that asks for `current`.
+KEEP_VERSION = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, id: $id})
+CREATE (v:MemoryVersion:Searchable)
+SET v = properties(m), v.id = $version_id, v.memory_id = m.id, v.current = false, v.kind = 'version',
+  v.superseded_at = $now
+CREATE (v)-[:VERSION_OF]->(m)
+WITH m
+OPTIONAL MATCH (m)-[r:MENTIONS|ABOUT]->() WHERE r.source IS NULL OR r.source <> 'manual'
+DELETE r
+"""
+SET_VECTOR = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, id: $id})
+CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $embedding)
+"""
+# The session is locked first, as writers do; then the chain is closed over the gap, and all that is the memory's goes.
+DELETE = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (m:Memory {tenant: $tenant, id: wanted})
+OPTIONAL MATCH (m)-[:IN_SESSION]->(s:Session)
+SET s.updated_at = $now
+WITH m, s
+CALL (m, s) {
+  OPTIONAL MATCH (p:Memory)-[:NEXT]->(m)
+  OPTIONAL MATCH (m)-[:NEXT]->(n:Memory)
+  OPTIONAL MATCH (s)-[l:LAST]->(m)
+  FOREACH (x IN CASE WHEN p IS NOT NULL AND n IS NOT NULL THEN [1] ELSE [] END | MERGE (p)-[:NEXT]->(n))
+  FOREACH (x IN CASE WHEN p IS NOT NULL AND l IS NOT NULL THEN [1] ELSE [] END | MERGE (s)-[:LAST]->(p))
+  DELETE l
+}
+CALL (m) {
+  OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
+  DETACH DELETE part
+}
+WITH m, m.id AS id
+DETACH DELETE m
+RETURN id
+"""
+OF_AGENT = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id}) RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
+"""
+ALIVE = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now RETURN m.id AS id"
+EXPIRED = """
+CYPHER 25
+MATCH (m:Memory) WHERE m.expires_at <= $now AND m.tenant IS NOT NULL
+RETURN m.tenant AS tenant, m.id AS id ORDER BY m.expires_at LIMIT $limit
+"""
+
+
+class MemoryRepository(Repository):
+    """Memories of one tenant. `slot` names the vectors in force (`graph.migrations.Space.slot`)."""
+
+    kind = "Memory"
+
+    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
+        super().__init__(graph, caller, tx)
+        self.slot = slot
+
+    def create(self, rows: Sequence[Row], pairs: Sequence[tuple[str, str]], lasts: Sequence[tuple[str, str]]) -> None:
+        """Write memories with agent, project and session links, and continue the sessions' chains.
+
+        Each row is `{props, embedding}`; every filter property of the vector index is set in `props`. `pairs` are
+        (earlier, later) ids, `lasts` are (session id, memory id).
+        """
+        self.write(labels.in_slot(CREATE, self.slot), rows=list(rows))
+        if lasts:
+            self.write(CHAIN, pairs=[list(pair) for pair in pairs], lasts=[list(last) for last in lasts])
+
+    def get(self, id: str) -> Row:
+        """Return one memory.
+
+        Raises:
+            NotFound: no such memory, or it has expired.
+        """
+        return self.one(GET, id=id, now=now_ms())
+
+    def get_many(self, ids: Sequence[str]) -> dict[str, Row]:
+        """Return memories by id; those that are gone are left out."""
+        return {row["id"]: row for row in self.read(GET_MANY, ids=list(ids), now=now_ms())}
+
+    def embeddings(self, ids: Sequence[str]) -> dict[str, list[float]]:
+        """Return the stored vectors by memory id."""
+        rows = self.read(labels.in_slot(EMBEDDINGS, self.slot), ids=list(ids))
+        return {row["id"]: row["embedding"] for row in rows if row["embedding"]}
+
+    def list(self, before: int, before_seq: int, offset: int, limit: int, filters: Row) -> list[Row]:
+        """Return memories, newest first; `filters` has every name of FILTER, None where it does not matter."""
+        query = _match(filters) + FILTER + PAGE + SHOWN + NEWEST_FIRST
+        return self.read(
+            query, before=before, before_seq=before_seq, offset=offset, limit=limit, now=now_ms(), **filters
+        )
+
+    def count(self, filters: Row) -> int:
+        """Return how many memories pass the filters."""
+        query = _match(filters) + FILTER + COUNTED
+        return int(self.read(query, before=labels.NEVER, before_seq=0, now=now_ms(), **filters)[0]["total"])
+
+    def lock(self, id: str) -> Row:
+        """Lock a memory in the open transaction and return what an edit needs to know.
+
+        Raises:
+            NotFound: no such memory.
+        """
+        return self.write_one(LOCK, id=id, now=now_ms())
+
+    def keep_version(self, id: str, version_id: str) -> None:
+        """Keep what the memory says now as a MemoryVersion, and drop its extracted links."""
+        self.write(KEEP_VERSION, id=id, version_id=version_id, now=now_ms())
+
+    def update(self, id: str, changes: Row, embedding: Any = None) -> None:
+        """Set properties, and the vector where one is given."""
+        self.write_one(UPDATE, id=id, changes=changes)
+        if embedding is not None:
+            self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
+
+    def delete(self, ids: Sequence[str]) -> list[str]:
+        """Delete memories with their versions, windows and links; return the ids that were there."""
+        return [row["id"] for row in self.write(DELETE, ids=list(ids), now=now_ms())]
+
+    def of_agent(self, agent_id: str, limit: int) -> list[str]:
+        """Return up to `limit` memory ids of an agent, expired ones included."""
+        return [row["id"] for row in self.read(OF_AGENT, agent_id=agent_id, limit=limit)]
+
+
+def _match(filters: Row) -> str:
+    if filters["session_id"] is not None:
+        return MATCH_SESSION
+    if filters["agent_id"] is not None:
+        return MATCH_AGENT
+    if filters["project_id"] is not None:
+        return MATCH_PROJECT
+    return MATCH_USER if filters["user_id"] is not None else MATCH_ALL

@@ -1,0 +1,109 @@
+"""The base of every repository: it cannot be made without a tenant, and hands that tenant to every query."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from graph.driver import Graph, Transaction
+from graph.errors import Conflict, NotFound
+from graph.records import Row
+
+T = TypeVar("T")
+
+
+class Tenanted(Protocol):
+    """Whoever calls: all a repository needs to know is the tenant."""
+
+    @property
+    def tenant(self) -> str: ...
+
+
+class Repository:
+    """Queries of one noun inside one tenant.
+
+    A write method may be given the caller's open transaction (`tx`), so that several writes commit together.
+
+    Raises:
+        ValueError: the caller has no tenant.
+    """
+
+    kind: ClassVar[str] = "Item"
+    taken: ClassVar[str] = "Something with the same unique name or id exists already"
+
+    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None) -> None:
+        if not caller.tenant:
+            raise ValueError("a repository needs a tenant")
+        self.graph = graph
+        self.caller = caller
+        self.tenant = caller.tenant
+        self.tx = tx
+
+    def read(self, query: str, **parameters: Any) -> list[Row]:
+        """Return the rows of a reading query."""
+        if self.tx is not None:
+            return self.tx.run(query, tenant=self.tenant, **parameters)
+        return self.graph.read(query, tenant=self.tenant, **parameters)
+
+    def write(self, query: str, **parameters: Any) -> list[Row]:
+        """Return the rows of a writing query.
+
+        Raises:
+            Conflict: a unique name or id is taken.
+        """
+        if self.tx is not None:
+            return self.tx.run(query, tenant=self.tenant, **parameters)
+        with self.said_clearly():
+            return self.graph.write(query, tenant=self.tenant, **parameters)
+
+    def one(self, query: str, **parameters: Any) -> Row:
+        """Return the only row of a reading query.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._only(self.read(query, **parameters))
+
+    def write_one(self, query: str, **parameters: Any) -> Row:
+        """Return the only row of a writing query.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._only(self.write(query, **parameters))
+
+    @contextmanager
+    def said_clearly(self) -> Iterator[None]:
+        """Give a uniqueness error of the block this noun's own words."""
+        try:
+            yield
+        except Conflict as error:
+            raise Conflict(self.taken) from error
+
+    def edit(self, lock: str, update: str, change: Callable[[Row], Row], **parameters: Any) -> Row:
+        """Lock one node with `lock`, let `change` make its new properties of what is stored, and write them.
+
+        `change` may run twice. `update` gets its answer as `$changes`.
+
+        Raises:
+            NotFound: `lock` found nothing.
+            Conflict: a unique name is taken.
+        """
+
+        def work(tx: Transaction) -> Row:
+            found = self._only(tx.run(lock, tenant=self.tenant, **parameters))
+            changes = change(found)
+            return self._only(tx.run(update, tenant=self.tenant, changes=changes, **parameters))
+
+        with self.said_clearly():
+            return self.together(work)
+
+    def together(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in the caller's transaction, or in a new one."""
+        if self.tx is not None:
+            return work(self.tx)
+        return self.graph.transaction(work)
+
+    def _only(self, found: list[Row]) -> Row:
+        if not found:
+            raise NotFound(self.kind)
+        return found[0]
