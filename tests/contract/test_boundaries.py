@@ -23,7 +23,6 @@ FORBIDDEN: dict[str, dict[str, str]] = {
         "app.resources": "schemas are used by resources, not the other way round",
     },
     "app.services": {
-        "neo4j": "services go through repositories",
         "flask": "services are called by requests, workers and commands alike",
         "app.resources": "services are used by resources, not the other way round",
     },
@@ -67,12 +66,6 @@ def test_package_keeps_to_its_side(package: str) -> None:
 
 def test_cypher_is_written_in_the_graph_package_only() -> None:
     found = [fault for module in sources.modules(*WITHOUT_CYPHER) for fault in cypher_in(module)]
-    assert found == []
-
-
-def test_driver_is_imported_by_the_graph_package_only() -> None:
-    rule = {"neo4j": "the driver belongs to graph/"}
-    found = [fault for module in sources.modules("app") for fault in crossings(module, rule)]
     assert found == []
 
 

@@ -1,149 +1,94 @@
-"""Every query that touches a tenant's data names the tenant, and no query is put together from pieces."""
+"""Every query that touches a tenant's data names the tenant, and no query is put together while the server runs."""
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from graph import labels
-from tests.contract import sources
-from tests.contract.sources import Module
+from tests.contract import cypher, sources
 
 pytestmark = pytest.mark.static
-
-# Labels of tenant-owned nodes that are no noun of their own.
-TENANT_LABELS = {*labels.NOUNS, "Searchable", "Counter", "ApiKey"}
-PATTERN = re.compile(r"[(|]\s*\w*\s*:\s*(?P<labels>\w+(?:\s*[:|&]\s*\w+)*)")
-LABEL_TEST = re.compile(r"\b\w+\s*:\s*(?P<labels>[A-Z]\w+)\b(?!\s*\{)")
 
 # The only module whose work is to put names into query text.
 BUILDER = "graph.labels"
 
 # module.CONSTANT -> why it may touch a tenant's nodes without naming the tenant
-WITHOUT_TENANT: dict[str, str] = {}
+WITHOUT_TENANT = {
+    "graph.keys.FIND": "a key is what the tenant becomes known by",
+    "graph.keys.CREATE": "keys belong to an account; the key's namespace is the tenant",
+    "graph.keys.LIST": "keys belong to an account",
+    "graph.keys.COUNT": "keys belong to an account",
+    "graph.keys.GET": "keys belong to an account",
+    "graph.keys.REVOKE": "keys belong to an account",
+    "graph.keys.ACCOUNTS": "asks whether any key exists, to make the first one",
+    "graph.memories.EXPIRED": "the purge works for every tenant and hands each memory's tenant on",
+}
+# module.CONSTANT -> why it picks nodes by properties without the tenant
+KEYED_OTHERWISE = {
+    "graph.keys.FIND": "by digest, unique over all tenants",
+    "graph.keys.CREATE": "keys belong to an account",
+    "graph.keys.LIST": "keys belong to an account",
+    "graph.keys.COUNT": "keys belong to an account",
+    "graph.keys.GET": "keys belong to an account",
+    "graph.keys.REVOKE": "keys belong to an account",
+}
+# module.CONSTANT -> why it does not begin with CYPHER 25
+WITHOUT_VERSION = {
+    "graph.migrations.AWAIT_INDEXES": "a bare procedure call, the same in every version of the language",
+}
 
 
-def constants(module: Module) -> dict[str, str]:
-    """Return the UPPER_CASE string constants of a module, those of its classes included."""
-    found: dict[str, str] = {}
-    for node in ast.walk(module.tree):
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        value = getattr(node, "value", None)
-        text = value.value if isinstance(value, ast.Constant) else None
-        for target in targets:
-            if isinstance(text, str) and isinstance(target, ast.Name) and target.id.isupper():
-                found[target.id] = text
-    return found
+def outside_builder() -> list[cypher.Constants]:
+    """Return the constants of all graph modules but the one that may build queries."""
+    return [each for each in cypher.every_module() if each.module.name != BUILDER]
 
 
-def queries(module: Module) -> dict[str, str]:
-    """Return those constants that are Cypher."""
-    return {name: value for name, value in constants(module).items() if sources.CYPHER.search(value)}
-
-
-def tenant_labels(query: str) -> set[str]:
-    """Return the tenant-owned labels that stand in the patterns of a query."""
-    named = " ".join(match["labels"] for rule in (PATTERN, LABEL_TEST) for match in rule.finditer(query))
-    return TENANT_LABELS & set(re.findall(r"\w+", named))
-
-
-def lacks_tenant(query: str) -> bool:
-    """Tell whether a query touches a tenant's nodes without the parameter that confines it."""
-    return bool(tenant_labels(query)) and "$tenant" not in query
-
-
-def loose(module: Module) -> Iterator[str]:
-    """Yield one sentence for each query text that is no UPPER_CASE constant of the module."""
-    known = set(constants(module).values())
-    for value, line in sources.strings(module):
-        if sources.CYPHER.search(value) and value not in known:
-            yield f"{module.path}:{line}: a query must be an UPPER_CASE constant"
-
-
-def _is_query(node: ast.expr, names: set[str]) -> bool:
-    """Tell whether an expression is a query's text: literal, or one of the module's query constants by name."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, str) and bool(sources.CYPHER.search(node.value))
-    if isinstance(node, ast.JoinedStr):
-        return any(_is_query(part, names) for part in node.values)
-    if isinstance(node, ast.FormattedValue):
-        return _is_query(node.value, names)
-    if isinstance(node, ast.BinOp):
-        return _is_query(node.left, names) or _is_query(node.right, names)
-    return (
-        isinstance(node, ast.Name | ast.Attribute) and (node.id if isinstance(node, ast.Name) else node.attr) in names
-    )
-
-
-def built(module: Module, names: set[str]) -> Iterator[str]:
-    """Yield one sentence for each place where query text is formatted, joined or replaced into."""
-    for node in ast.walk(module.tree):
-        how = ""
-        if not isinstance(node, ast.expr):
-            continue
-        if isinstance(node, ast.JoinedStr) and _is_query(node, names):
-            how = "an f-string"
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod) and _is_query(node, names):
-            how = "+ or %"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            method, pieces = node.func.attr, [node.func.value, *node.args]
-            pieces += [item for part in node.args if isinstance(part, ast.List | ast.Tuple) for item in part.elts]
-            if method in {"format", "format_map", "replace", "join", "substitute"} and any(
-                _is_query(piece, names) for piece in pieces
-            ):
-                how = f".{method}()"
-        if how:
-            yield f"{module.path}:{node.lineno}: {how} builds Cypher; only graph/labels.py may"
-
-
-def every_query() -> dict[str, str]:
-    """Return all query constants of the graph package by `module.CONSTANT`."""
-    return {
-        f"{module.name}.{name}": value for module in sources.modules("graph") for name, value in queries(module).items()
-    }
+def test_there_are_queries_to_look_at() -> None:
+    assert len(cypher.every_query()) > 20
 
 
 def test_every_query_on_a_tenants_nodes_names_the_tenant() -> None:
-    found = [name for name, query in every_query().items() if lacks_tenant(query) and name not in WITHOUT_TENANT]
-    assert found == []
+    bare = {name for name, query in cypher.every_query().items() if cypher.lacks_tenant(query)}
+    assert bare - set(WITHOUT_TENANT) == set()
+
+
+def test_every_node_that_is_picked_by_a_property_is_picked_by_its_tenant_too() -> None:
+    found = {name: cypher.keyed_without_tenant(query) for name, query in cypher.every_query().items()}
+    assert {name: nodes for name, nodes in found.items() if nodes and name not in KEYED_OTHERWISE} == {}
 
 
 def test_every_exception_is_still_needed() -> None:
-    now = {name for name, query in every_query().items() if lacks_tenant(query)}
-    assert set(WITHOUT_TENANT) - now == set()
+    queries = cypher.every_query()
+    needed = {name for name, query in queries.items() if cypher.lacks_tenant(query)}
+    keyed = {name for name, query in queries.items() if cypher.keyed_without_tenant(query)}
+    assert set(WITHOUT_TENANT) - needed == set()
+    assert set(KEYED_OTHERWISE) - keyed == set()
+    assert set(WITHOUT_VERSION) - set(queries) == set()
 
 
 def test_every_query_states_its_language_version() -> None:
-    assert [
-        name
-        for name, query in every_query().items()
-        if not query.lstrip().startswith("CYPHER 25") and not query.startswith("CALL d")
-    ] == []
+    bare = {name for name, query in cypher.every_query().items() if not query.lstrip().startswith("CYPHER 25")}
+    assert bare - set(WITHOUT_VERSION) == set()
 
 
 def test_queries_stand_in_constants() -> None:
-    assert [fault for module in sources.modules("graph") if module.name != BUILDER for fault in loose(module)] == []
+    assert [fault for each in outside_builder() for fault in cypher.loose(each)] == []
 
 
-def test_no_query_is_built_from_pieces() -> None:
-    names = {name.rpartition(".")[2] for name in every_query()}
-    assert [f for module in sources.modules("graph") if module.name != BUILDER for f in built(module, names)] == []
+def test_no_query_is_built_while_the_server_runs() -> None:
+    names = {name for each in cypher.every_module() for name in each.fragments()}
+    assert [fault for each in outside_builder() for fault in cypher.built(each, names)] == []
 
 
-def test_tenant_labels_are_constrained_by_tenant() -> None:
-    """A label that is merged or matched by id has its uniqueness inside the tenant, never over all of them."""
+def test_uniqueness_holds_inside_a_tenant_and_not_over_all() -> None:
     schema = "\n".join(path.read_text("utf-8") for path in (sources.ROOT / "graph/migrations").glob("*.cypher"))
     rules = re.findall(r"FOR \((\w+):(\w+)\) REQUIRE (.+?) IS UNIQUE", schema)
     assert rules
     assert [
         f"{label}: {what}"
         for variable, label, what in rules
-        if label in TENANT_LABELS - {"ApiKey"} and not what.startswith(f"({variable}.tenant,")
+        if label in cypher.TENANT_LABELS - {"ApiKey"} and not what.startswith(f"({variable}.tenant,")
     ] == []
 
 
@@ -160,7 +105,7 @@ class TestTheseRulesCanFail:
         ],
     )
     def test_a_query_without_its_tenant_is_found(self, query: str) -> None:
-        assert lacks_tenant(query)
+        assert cypher.lacks_tenant(query)
 
     @pytest.mark.parametrize(
         "query",
@@ -171,7 +116,11 @@ class TestTheseRulesCanFail:
         ],
     )
     def test_a_query_with_it_or_without_tenants_passes(self, query: str) -> None:
-        assert not lacks_tenant(query)
+        assert not cypher.lacks_tenant(query)
+
+    def test_one_node_with_the_tenant_does_not_excuse_another_without(self) -> None:
+        query = "MATCH (m:Memory {tenant: $tenant, id: $id}) MATCH (e:Entity {key: $key}) MERGE (m)-[:MENTIONS]->(e)"
+        assert cypher.keyed_without_tenant(query) == ["(e:Entity {key: $key}"]
 
     @pytest.mark.parametrize(
         "line",
@@ -182,12 +131,23 @@ class TestTheseRulesCanFail:
             'x = "MATCH (m:{}) RETURN m".format(label)',
             'x = GET.replace("A", label)',
             "x = GET + clause",
+            "X = GET + clause()",
             'x = f"{GET} LIMIT 3"',
             'x = " ".join([GET, clause])',
+            "def f():\n    return GET + SHOWN",
+            "def f():\n    return keys.GET + keys.SHOWN",
         ],
     )
     def test_every_way_to_build_one_is_seen(self, line: str) -> None:
-        assert list(built(sources.parse("graph.agents", line), {"GET"}))
+        module = cypher.constants(sources.parse("graph.agents", line))
+        assert list(cypher.built(module, {"GET", "SHOWN"}))
+
+    def test_pieces_joined_at_module_level_are_read_as_one_query(self) -> None:
+        source = 'SHOWN = "RETURN m"\nGET = "CYPHER 25 MATCH (m:Memory {id: $id}) " + SHOWN\n'
+        module = cypher.constants(sources.parse("graph.memories", source))
+        assert module.queries() == {"GET": "CYPHER 25 MATCH (m:Memory {id: $id}) RETURN m"}
+        assert list(cypher.built(module, {"GET", "SHOWN"})) == []
 
     def test_a_query_outside_a_constant_is_seen(self) -> None:
-        assert list(loose(sources.parse("graph.agents", 'def get(tx):\n    tx.run("MATCH (a) RETURN a")')))
+        module = cypher.constants(sources.parse("graph.agents", 'def get(tx):\n    tx.run("MATCH (a) RETURN a")'))
+        assert list(cypher.loose(module))
