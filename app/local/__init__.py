@@ -1,0 +1,1 @@
+"""What makes `loci serve` work on a machine that has only Python: verified artifacts, a Java, a managed Neo4j."""

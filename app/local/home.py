@@ -1,0 +1,104 @@
+"""LOCI_HOME: where artifacts, the database, logs, secrets and credentials live, readable by their owner only."""
+
+import contextlib
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from app.local.errors import HomeError
+from app.local.locking import FileLock
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600 so that readers see the old text or the new one, never a part of it."""
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise
+
+
+class Home:
+    """The layout of one LOCI_HOME. Nothing is touched before `create` or the first write."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.artifacts = self.path / "artifacts"
+        self.neo4j = self.path / "neo4j"
+        self.logs = self.path / "logs"
+        self.secrets = self.path / "secrets"
+        self.credentials = self.path / "credentials.json"
+
+    def __repr__(self) -> str:
+        return f"Home({str(self.path)!r})"
+
+    def create(self) -> Self:
+        """Make the folders, mode 0700; a home that exists keeps its own mode, the folders in it are closed.
+
+        Raises:
+            HomeError: the folder cannot be made or written.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.artifacts, self.neo4j, self.logs, self.secrets):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                if folder.stat().st_mode & 0o077:
+                    folder.chmod(0o700)
+        except OSError as error:
+            raise HomeError(
+                f"{self.path} cannot be used: {error.strerror}.",
+                "Set LOCI_HOME to a folder that you may write, or change the owner of this one.",
+            ) from error
+        return self
+
+    def neo4j_password(self) -> str:
+        """Return the password of the managed Neo4j, made on first use."""
+        return self._secret("neo4j-password", lambda: secrets.token_hex(24), 24)
+
+    def pepper(self) -> str:
+        """Return the 64 hex digits that key digests depend on, made on first use."""
+        return self._secret("key-pepper", lambda: secrets.token_hex(32), 32)
+
+    def write_credentials(self, values: Mapping[str, Any]) -> None:
+        """Replace `credentials.json`, mode 0600."""
+        self.create()
+        write_private(self.credentials, json.dumps(dict(values), indent=2) + "\n")
+
+    def read_credentials(self) -> dict[str, Any]:
+        """Return what `credentials.json` says; empty when there is none.
+
+        Raises:
+            HomeError: the file is not a JSON object.
+        """
+        try:
+            found = json.loads(self.credentials.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise HomeError(f"{self.credentials} cannot be read.", "Delete it; `loci serve` writes it anew.") from error
+        if not isinstance(found, dict):
+            raise HomeError(f"{self.credentials} is not a JSON object.", "Delete it; `loci serve` writes it anew.")
+        return found
+
+    def _secret(self, name: str, make: Callable[[], str], size: int) -> str:
+        path = self.secrets / name
+        self.create()
+        # The lock makes the first of several processes the one whose value all of them read.
+        with FileLock(self.secrets / ".lock"):
+            if not path.exists():
+                write_private(path, make() + "\n")
+            value = path.read_text(encoding="utf-8").strip()
+        if len(value) != 2 * size or set(value) - set("0123456789abcdef"):
+            # Never replaced silently: the database and every key digest depend on the old value.
+            raise HomeError(f"{path} is damaged: {2 * size} hex digits were expected.", "Restore it from a backup.")
+        return value

@@ -1,0 +1,134 @@
+"""How a fetch tells what it does: a bar on a terminal, a few plain lines elsewhere, nothing when nobody asked."""
+
+import sys
+import threading
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as Bar
+
+_LINE_EVERY = 0.25  # of the bytes, where there is no terminal
+
+
+class Progress(Protocol):
+    """What `fetch` reports to. Methods are called from several threads."""
+
+    def started(self, title: str, files: int, size: int) -> None:
+        """A fetch of `files` files with together `size` bytes begins."""
+
+    def advanced(self, count: int) -> None:
+        """`count` more bytes have come; negative when a transfer is begun again."""
+
+    def ended(self) -> None:
+        """The fetch is over, well or badly."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line happened."""
+
+
+class SilentProgress:
+    """Says nothing."""
+
+    def started(self, title: str, files: int, size: int) -> None:
+        """Ignore."""
+
+    def advanced(self, count: int) -> None:
+        """Ignore."""
+
+    def ended(self) -> None:
+        """Ignore."""
+
+    def note(self, text: str) -> None:
+        """Ignore."""
+
+
+class BarProgress:
+    """One bar for each fetch, over all its bytes."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: TaskID | None = None
+
+    def started(self, title: str, files: int, size: int) -> None:
+        """Show a bar."""
+        self._bar.start()
+        self._task = self._bar.add_task(f"Fetching {title}", total=size)
+
+    def advanced(self, count: int) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bar.advance(self._task, count)
+
+    def ended(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()
+        self._task = None
+
+    def note(self, text: str) -> None:
+        """Print above the bar."""
+        self._bar.console.print(text, highlight=False)
+
+
+class LineProgress:
+    """A line at the start and one for each quarter: what a log file can hold."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._size = self._done = 0
+        self._next = _LINE_EVERY
+
+    def started(self, title: str, files: int, size: int) -> None:
+        """Print what is fetched."""
+        self._size, self._done, self._next = size, 0, _LINE_EVERY
+        self.note(f"Fetching {title}: {files} files, {size / 1e6:.0f} MB")
+
+    def advanced(self, count: int) -> None:
+        """Print each quarter once."""
+        with self._lock:
+            self._done += count
+            if self._done < self._next * self._size:
+                return
+            share = min(1.0, self._done / max(1, self._size))
+            self._next = share - share % _LINE_EVERY + _LINE_EVERY
+        self.note(f"  {share:.0%}")
+
+    def ended(self) -> None:
+        """Nothing to tidy up."""
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=self._stream, flush=True)
+
+
+def console_progress(stream: TextIO | None = None) -> Progress:
+    """Return the progress that suits the stream (default: standard error)."""
+    stream = stream or sys.stderr
+    if stream.isatty():
+        return BarProgress(Console(file=stream))
+    return LineProgress(stream)
+
+
+class Reported:
+    """The span of one fetch: `started` on entry, `ended` whatever happens."""
+
+    def __init__(self, progress: Progress, title: str, files: int, size: int) -> None:
+        self._progress, self._what = progress, (title, files, size)
+
+    def __enter__(self) -> Self:
+        self._progress.started(*self._what)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.ended()
