@@ -13,6 +13,7 @@ from app.embeddings.hashing import HashingEmbedder
 from app.state import State
 from graph.driver import Connection, Graph
 from graph.migrations import Space
+from graph.sequences import Sequence
 
 FILE = Path(__file__).resolve().parent.parent / "openapi.json"
 
@@ -23,7 +24,8 @@ def document() -> dict[str, Any]:
     embedder = HashingEmbedder()
     graph = Graph(Connection(uri="bolt://127.0.0.1:1", user="", password=""))
     space = Space(identity=embedder.identity, dimensions=embedder.dimensions, slot="a", analyzer=settings.analyzer)
-    app = create_app(State(settings, graph, embedder, space, pepper="0" * 64, started_ms=0))
+    parts = State(settings, graph, embedder, space, pepper="0" * 64, started_ms=0, sequence=Sequence(graph, "memory"))
+    app = create_app(parts)
     answer = app.test_client().get("/openapi.json")
     if answer.status_code != 200:
         raise RuntimeError(f"/openapi.json answered {answer.status_code}")

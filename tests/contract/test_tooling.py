@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -95,3 +96,19 @@ class TestHarness:
     def test_a_warning_is_an_error(self) -> None:
         with pytest.raises(DeprecationWarning):
             warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+    @pytest.mark.parametrize("where", ["in a test", "in a whole file"])
+    def test_a_skip_fails_where_skips_are_forbidden(self, where: str, tmp_path: Path) -> None:
+        level = "pytest.skip('no reason', allow_module_level=True)\n" if where == "in a whole file" else ""
+        file = tmp_path / "test_planted.py"
+        file.write_text(f"import pytest\n{level}def test_planted():\n    pytest.skip('no reason')\n")
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(file)]
+        command += ["-c", str(sources.ROOT / "pyproject.toml")]
+        outcomes = []
+        for forbid in ("", "1"):
+            environment = {**os.environ, "LOCI_TEST_FORBID_SKIPS": forbid, "PYTHONPATH": str(sources.ROOT)}
+            done = subprocess.run(
+                command, cwd=sources.ROOT, env=environment, capture_output=True, text=True, check=False
+            )
+            outcomes.append((done.returncode in {0, 5}, "no reason" in done.stdout))
+        assert outcomes == [(True, True), (False, True)]
