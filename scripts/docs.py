@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from app.cli import main as loci
+from app.cli import loci
 from app.config import SETTINGS, Setting
 from app.errors import ERRORS
 from app.scopes import SCOPES
@@ -53,7 +53,11 @@ def scopes_table() -> str:
 
 def commands(group: click.Group, prefix: str = "loci") -> Iterator[tuple[str, str]]:
     """Yield every command of the command line with its one-line help, groups unfolded."""
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None:
+            raise LookupError(f"{prefix} {name} is listed and does not exist")
         if isinstance(command, click.Group):
             yield from commands(command, f"{prefix} {name}")
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main as loci
+from app.cli import loci
 from app.config import SETTINGS
 from app.errors import ERRORS
 from app.scopes import SCOPES
