@@ -41,7 +41,8 @@ def artifact_cache(environment: Mapping[str, str]) -> Path:
 def run(command: list[str], environment: dict[str, str]) -> int:
     """Run to the end and return the exit code; an interrupted run still gets the time to stop its database."""
     with subprocess.Popen(command, cwd=ROOT, env=environment) as child:
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        # pytest tears its fixtures down on an interrupt, and not on SIGTERM.
+        signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))
         while True:
             try:
                 return child.wait()
