@@ -2,6 +2,7 @@
 
 from .keys import name_key
 from .known import KnownHit, KnownNames
+from .llm import Extraction, LlmExtractor, RulesExtractor, SupportsExtract
 from .mention import ENTITY_TYPES, EntityType, Mention, is_date_key
 from .rules import MAX_MENTIONS, extract
 
@@ -9,9 +10,13 @@ __all__ = [
     "ENTITY_TYPES",
     "MAX_MENTIONS",
     "EntityType",
+    "Extraction",
     "KnownHit",
     "KnownNames",
+    "LlmExtractor",
     "Mention",
+    "RulesExtractor",
+    "SupportsExtract",
     "extract",
     "is_date_key",
     "name_key",

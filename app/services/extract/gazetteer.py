@@ -18,6 +18,7 @@ _LOWER_OK = frozenset(
     ios macos""".split()
 )
 _TOKEN = re.compile(r"\.?\w[\w+#]*(?:[./&-][\w+#]+)*")
+_MODEL = re.compile(r" \d{1,2}(?!\w|[.,:/-]\d|%)")
 _SHORT = 4
 _MIN_LOWER = 3
 
@@ -136,6 +137,8 @@ def _parts(text: str, match: re.Match[str], is_start: "StartTest") -> list[Hit]:
 
 
 def _judge(text: str, start: int, end: int, listed: _Listed, is_start: "StartTest") -> Hit | None:
+    if listed.entity_type == "product" and (model := _MODEL.match(text, end)) is not None:
+        return Hit(start, model.end(), text[start : model.end()], "product", not listed.ordinary)
     spelled = text[start:end]
     if spelled.islower():
         if listed.ordinary or listed.acronym or len(spelled) < _MIN_LOWER:
@@ -168,9 +171,9 @@ def _joins(char: str) -> bool:
 class StartTest:
     """Tells whether a sentence, a line, a list item or a quotation starts at an offset."""
 
-    _SKIP = frozenset(" \t*_#>-\u2022\u2013\u2014([{\u00bf\u00a1`~|")
+    _SKIP = frozenset(" \t*_#-\u2022\u2013\u2014([{\u00bf\u00a1`~|")
     _QUOTE = frozenset("\"'\u201c\u2018\u00ab")
-    _END = frozenset(".!?:;\n\r\u2026\u3002")
+    _END = frozenset(".!?:;>\n\r\u2026\u3002")
     _BACK = 12
 
     def __init__(self, text: str) -> None:
@@ -184,5 +187,5 @@ class StartTest:
                 return True
             if char not in self._SKIP:
                 # Past the blank after an abbreviation such as "e.g." nothing starts, but a wrong "yes" only costs doubt.
-                return char in self._END or not char.isprintable() or ord(char) >= 0x1F000
+                return char in self._END or ord(char) >= 0x1F000
         return stop == 0

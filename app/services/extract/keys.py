@@ -36,7 +36,7 @@ _QUOTES = str.maketrans(
 )
 _IDENTIFIER = re.compile(r"\S*[_/:@\\]\S*|\w+\(\)")
 _POSSESSIVE = re.compile(r"(?<=\w)(?:'s|')$")
-_INITIALS = re.compile(r"\b(?:\w\. ?){2,}|\b\w\.(?= )")
+_INITIALS = re.compile(r"\b[^\W\d_](?:\. ?[^\W\d_]\b)+\.?")
 _LOOSE_DOT = re.compile(r"\.(?!\w)|(?<!\w)\.(?!\w)")
 _OTHER = re.compile(r"[^\w.+#]+")
 _LEADING = re.compile(r"^(?:the|an?) (?=\S{3})")
@@ -57,8 +57,8 @@ def _plain_key(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).casefold().translate(_QUOTES).strip()
     if _IDENTIFIER.fullmatch(text):
         return text.removesuffix("()").strip("/.,;'\"")
+    text = _INITIALS.sub(lambda m: m.group().replace(".", "").replace(" ", ""), text)
     text = _POSSESSIVE.sub("", text.strip("\"'.,;:!?()[]{}*<> ") if not text.endswith("'s") else text)
-    text = _INITIALS.sub(lambda m: m.group().replace(".", "").replace(" ", "") + " ", text)
     text = _LOOSE_DOT.sub("", text.replace("'", "").replace("&", " and "))
     text = _LEADING.sub("", " ".join(_OTHER.sub(" ", text).split()))
     return _singular(text, name)

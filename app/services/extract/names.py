@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from .gazetteer import Hit, StartTest, is_first_name, is_listed, listed_type
+from .gazetteer import StartTest, is_first_name, is_listed, listed_type
 from .kinds import kind_of
 from .mention import EntityType
-from .words import DEMONYMS, HONORIFICS, ROLES, is_common, is_opener
+from .words import DEMONYMS, DETERMINERS, HONORIFICS, ROLES, is_common, is_opener, is_ordinary
 
 MAX_TOKENS = 12
 _STRONG = "of|de|del|della|dello|di|da|dos|das|du|des|van|von|der|den|ter|zu|la|le|las|los|el|al|bin|ibn|bint|y|e|wa|ye|&"
@@ -22,8 +22,10 @@ _ROMAN = re.compile(r"[IVX]{1,5}")
 _POSSESSIVE = re.compile(r"['\u2019][sS]$|(?<=s)['\u2019]$")
 _QUOTED = re.compile(r"[\"\u201c]([^\W\d_a-z][^\"\u201c\u201d\n]{1,78})[\"\u201d]")
 _KEEP_TITLE = frozenset("saint st".split())
+_NAMED_BY = frozenset("project operation".split())  # "Operation Sunrise": whatever follows is a name
 _PRONOUNS = frozenset("i i'm i'll i'd i've a".split())
 _LOWER_WORD = re.compile(r"(?<![\w'])[a-z][a-z']{2,30}")
+_CAPITALS = re.compile(r"\b[A-Z]{2,30} [A-Z]{2,30}\b")
 _SHOUT = re.compile(r"[^\n.!?]*[.!?\n]?")
 
 
@@ -147,9 +149,13 @@ class NameFinder:
         name = _joined(pieces)
         if not name:
             return None
-        opening = opening and not demoted
         tokens = name.split()
-        if not self._worth(tokens, start, opening, honorific):
+        # What follows "Thanks" or "Choose" is a name only if it does not look like a plain phrase.
+        # "The Search Service" at a start is one, though: nobody capitalises what follows an article.
+        demoted = demoted and not _article_before(self._text, start)
+        plain_phrase = opening and demoted and len(tokens) > 1 and all(is_ordinary(_plain(t)) for t in tokens)
+        opening = opening and not demoted and not _article_before(self._text, start)
+        if plain_phrase or not self._worth(tokens, start, opening, honorific):
             return None
         kind, sure = kind_of(tokens, self._before(start), self._after(end), honorific=honorific, quoted=False)
         if kind == "technology" and (short := _DECIMAL.sub("", name)) and short != name and listed_type(name) is None:
@@ -162,7 +168,7 @@ class NameFinder:
         """Without sentence openers, honorifics and roles; whether an honorific was there; whether anything was cut."""
         honorific, cut = False, False
         while pieces:
-            word = pieces[0][1].lower().rstrip(".")
+            word = _plain(pieces[0][1])
             following = pieces[1][1] if len(pieces) > 1 else ""
             if word in HONORIFICS and word not in _KEEP_TITLE and following[:1].isupper() and listed_type(following) is None:
                 honorific = True
@@ -170,27 +176,29 @@ class NameFinder:
                 pieces = pieces[1:]
             elif word in ROLES and len(pieces) == 2 and not is_common(following.lower()):
                 pass
-            elif not (is_opener(word) and (opening or word in _PRONOUNS)):
+            elif not (is_opener(word) and (opening or word in _PRONOUNS or word in DETERMINERS)):
                 break
             cut = True
             pieces = pieces[1:]
             while pieces and pieces[0][1].islower() and not pieces[0][1].startswith("al-"):
                 pieces = pieces[1:]
-        while len(pieces) > 1 and (pieces[-1][1].lower() in _PRONOUNS or pieces[-1][1].islower()):
+        while len(pieces) > 1 and (_plain(pieces[-1][1]) in _PRONOUNS or pieces[-1][1].islower()):
             pieces = pieces[:-1]
         return pieces, honorific and len(pieces) < 5, cut
 
     def _worth(self, tokens: list[str], start: int, opening: bool, honorific: bool) -> bool:
-        lower = [token.lower().rstrip(".") for token in tokens]
+        lower = [_plain(token) for token in tokens]
         if any(a <= start < b for a, b in self._shouted):
             return False
         if len(tokens) == 1:
             return honorific or self._single(tokens[0], lower[0], opening)
+        if listed_type(" ".join(tokens)) is not None or (lower[0] in _NAMED_BY and not tokens[-1].isdigit()):
+            return True
         if all(token.isdigit() or is_common(word) or word in DEMONYMS for token, word in zip(tokens, lower, strict=True)):
-            if listed_type(" ".join(tokens)) is not None:
-                return True
             numbered = tokens[-1].isdigit() and len(tokens) == 2
             return not opening and not numbered and not all(is_opener(w) or w in ROLES for w in lower)
+        if opening and all(token.isdigit() or is_ordinary(word) for token, word in zip(tokens, lower, strict=True)):
+            return False
         headline = opening and len(tokens) > 3 and sum(is_opener(w) for w in lower[1:] if w not in {"of", "the"}) > 0
         return not headline
 
@@ -202,9 +210,12 @@ class NameFinder:
         if is_opener(lower) or is_common(lower):
             # A listed name that is an ordinary word as well is the gazetteer's to judge.
             return False
+        head, hyphen, tail = token.rpartition("-")
+        if hyphen and tail.islower() and is_ordinary(tail):
+            return False  # "GDPR-like", "Well-crafted"
         if token.isupper() and len(token) <= 8:
             return len(token) > 2 or not opening
-        return not opening or (len(token) > 3 and lower not in self._lower_words())
+        return not opening or (len(token) > 3 and not is_ordinary(lower) and lower not in self._lower_words())
 
     def _lower_words(self) -> frozenset[str]:
         if self._seen_lower is None:
@@ -221,12 +232,20 @@ class NameFinder:
 
 
 def _split_owner(pieces: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
-    """"Bob's Tesla" is two names, "King's College" one: an owner is split off when it is a first name."""
+    """Splits an owner off when it is a first name: "Bob's Tesla" is two names, "King's College" is one."""
     for i, (_, token) in enumerate(pieces[:-1]):
         bare = _POSSESSIVE.sub("", token)
         if bare != token and (is_first_name(bare.lower()) and listed_type(_joined(pieces)) is None):
             return [pieces[: i + 1], *_split_owner(pieces[i + 1 :])]
     return [pieces]
+
+
+def _article_before(text: str, start: int) -> bool:
+    return text[max(0, start - 4) : start].lower().endswith("the ")
+
+
+def _plain(token: str) -> str:
+    return token.lower().replace("\u2019", "'").rstrip(".")
 
 
 def _joined(pieces: list[tuple[int, str]]) -> str:
@@ -238,7 +257,7 @@ def _joined(pieces: list[tuple[int, str]]) -> str:
 
 def _shouted_ranges(text: str) -> list[tuple[int, int]]:
     """Sentences in capitals: capitals say nothing there."""
-    if not re.search(r"[A-Z]{2,} [A-Z]{2,} ?[A-Z]{2,}", text):
+    if not _CAPITALS.search(text):
         return []
     ranges = []
     for match in _SHOUT.finditer(text):
@@ -247,7 +266,3 @@ def _shouted_ranges(text: str) -> list[tuple[int, int]]:
             ranges.append((match.start(), match.end()))
     return ranges
 
-
-def covers(spans: list[Name], hit: Hit) -> bool:
-    """Whether a listed name lies inside one of `spans`."""
-    return any(span.start <= hit.start and hit.end <= span.end for span in spans)

@@ -55,7 +55,7 @@ _UNITS = frozenset(
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'`\u201c\u201d\\)\]}]{3,500}")
 _EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
-_HANDLE = re.compile(r"(?<![\w@./:-])@[A-Za-z_]\w{1,38}(?:[.-]\w{1,38}){0,3}(?![\w/(@])")
+_HANDLE = re.compile(r"(?<![\w@./:-])@[A-Za-z_]\w{1,38}(?:[.-]\w{1,38}){0,3}(?![\w/(@]|\.\w|[ \t]*\n[ \t]*(?:async )?(?:def|class|@))")
 _DECORATORS = frozenset("@property @dataclass @staticmethod @classmethod @media @import @override @param @return @pytest.fixture".split())
 
 _TICKET = re.compile(r"(?<![\w-])[A-Z][A-Z0-9]{1,9}-\d{1,6}(?![\w-])")
@@ -68,6 +68,7 @@ _SNAKE = re.compile(r"(?<![\w./-])(?:__)?[A-Za-z][A-Za-z0-9]{0,60}(?:_[A-Za-z0-9
 _CALL = re.compile(r"(?<![\w./-])([A-Za-z_]\w{1,60}(?:\.[A-Za-z_]\w{0,60}){0,5})\(\)")
 _DOTTED = re.compile(r"(?<![\w./@-])[A-Za-z_]\w{1,60}(?:\.[A-Za-z_]\w{1,60}){1,5}(?![\w/@-])")
 _CAMEL = re.compile(r"(?<![\w./@-])[a-z]{2,40}[a-z0-9]{0,20}(?:[A-Z][A-Za-z0-9]{1,40}){1,8}(?![\w-])")
+_MIXED = re.compile(r"(?<![\w./@-])[a-z]{2,20}\d[a-z]{2,20}(?![\w-])")
 _PASCAL = re.compile(r"(?<![\w./@-])(?:[A-Z][a-z0-9]{1,40}){1,8}(?P<tail>[A-Z][a-z0-9]{1,40})(?![\w-])")
 _PASCAL_TAILS = frozenset(
     """Adapter Api App Base Batch Builder Button Cache Callback Client Collection Command Component Config Connection
@@ -219,6 +220,7 @@ _SEARCHES: tuple[tuple[tuple[str, ...] | None, Callable[[str], Iterator[Found]]]
     (("-",), _code(_HEADER, _any, 0.8)),
     ((".",), _code(_DOTTED, _dotted_code, 0.7)),
     (None, _code(_CAMEL, _not_listed, 0.8)),
+    (None, _code(_MIXED, _not_listed, 0.6)),
     (None, _code(_PASCAL, _pascal_code, 0.8)),
     (("-",), _code(_PACKAGE, _package, 0.7)),
     (None, _dates),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from . import gazetteer, patterns
 from .gazetteer import Hit, StartTest
 from .keys import name_key
+from .kinds import kind_of
 from .known import KnownNames
 from .mention import NOT_IN_TEXT, EntityType, Mention, Source, clean_name, is_date_key
 from .names import Name, NameFinder
@@ -53,7 +54,7 @@ class _Collector:
     ) -> None:
         name = clean_name(raw)
         key = key or (name_key(name) if name else "")
-        if name is None or not key or len(key) > 255:
+        if name is None or not key or len(key) > 255 or not (is_date_key(key) or any(c.isalpha() for c in key)):
             return
         self._count[key] = self._count.get(key, 0) + 1
         new = Mention(name, key, entity_type, confidence, start, end, about, source, entity_id)
@@ -217,7 +218,5 @@ def _title_type(title: str, name: str) -> tuple[EntityType, float]:
         for word in reversed(gloss.group(1).lower().split()):
             if word in _GLOSS:
                 return _GLOSS[word], 0.9
-    from .kinds import kind_of
-
     kind, confidence = kind_of(name.split(), "", "", honorific=False, quoted=False)
     return kind, min(confidence, 0.6)
