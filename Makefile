@@ -38,7 +38,7 @@ types: venv-dev
 	$(BIN)/mypy
 
 docs-check: venv-dev
-	$(BIN)/python scripts/run_tests.py -q -m static tests/contract
+	$(BIN)/python scripts/run_tests.py --no-fetch -q -m static tests/contract
 
 docs: venv-dev ## Write the generated parts of docs and .env.example
 	$(BIN)/python -m scripts.docs

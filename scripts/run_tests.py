@@ -1,7 +1,8 @@
 """Run the test suite in a private home and a scrubbed environment.
 
 Nothing of the caller's configuration reaches the tests: no `NEO4J_URI` that may be somebody's production, no API key,
-no setting that makes a test pass on one machine only. Further arguments go to pytest.
+no setting that makes a test pass on one machine only. Artifacts are fetched before pytest starts, because inside it sockets
+end at loopback; `--no-fetch` leaves that out for tests that start nothing. Further arguments go to pytest.
 """
 
 from __future__ import annotations
@@ -58,7 +59,12 @@ def main(arguments: list[str]) -> int:
     (home / "artifacts").symlink_to(cache, target_is_directory=True)
     environment["LOCI_HOME"] = str(home)
     try:
-        return run([sys.executable, "-m", "pytest", *arguments], environment)
+        if "--no-fetch" not in arguments:
+            fetched = run([sys.executable, "-m", "app.cli", "fetch"], environment)
+            if fetched:
+                return fetched
+        rest = [argument for argument in arguments if argument != "--no-fetch"]
+        return run([sys.executable, "-m", "pytest", *rest], environment)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
