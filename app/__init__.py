@@ -1,21 +1,28 @@
 """Loci's HTTP side: `create_app` puts the parts together and does nothing else."""
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
-from app import auth, limits, logs, request_id
-from app.api import Api, OrJson
-from app.errors import ERRORS
-from app.openapi import OPTIONS, register_components
-from app.resources import BLUEPRINTS
-from app.state import State
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.state import State
 
 __version__ = "0.1.0"
 
 MAX_BODY = 24 * 1024 * 1024
 
 
-def create_app(parts: State) -> Flask:
+def create_app(parts: "State") -> "Flask":
     """Return the WSGI app over `parts` (settings, graph, embedder, pepper): no I/O happens here."""
+    # Imported here, so that a helper process which needs one small module of this package does not load the web.
+    from flask import Flask
+
+    from app import auth, limits, logs, path_ids, request_id
+    from app.api import Api, OrJson
+    from app.errors import ERRORS
+    from app.openapi import OPTIONS, register_components
+    from app.resources import BLUEPRINTS
+
     app = Flask("loci", static_folder=None)
     app.json = OrJson(app)
     app.config.update(OPTIONS, API_VERSION=__version__, MAX_CONTENT_LENGTH=MAX_BODY)
@@ -24,6 +31,8 @@ def create_app(parts: State) -> Flask:
     logs.init_app(app)
     auth.init_app(app)
     limits.init_app(app, parts.settings)
+    path_ids.init_app(app)
+    app.wsgi_app = path_ids.SingleSlash(app.wsgi_app)  # type: ignore[method-assign]
     api = Api(app)
     register_components(api, ERRORS)
     for blueprint in BLUEPRINTS:

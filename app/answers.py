@@ -9,6 +9,7 @@ from flask import Response, current_app, jsonify, request
 from app.errors import invalid
 from app.schemas.common import METADATA_BYTES
 from app.state import state
+from graph.labels import NEVER
 
 # Known clients that parse the answer of a DELETE as JSON and repeat the call when it is empty.
 NEED_DELETE_BODY = ("@memoryrelay/mcp-server",)
@@ -67,3 +68,14 @@ def wants_body() -> bool:
         return True
     more = tuple(part.strip() for part in state().settings.delete_body_agents.split(",") if part.strip())
     return request.headers.get("User-Agent", "").startswith((*NEED_DELETE_BODY, *more))
+
+
+def memory_shown(row: dict[str, Any], is_duplicate: bool = False) -> dict[str, Any]:
+    """Return a memory row as the wire shows it: "never" and "none" become null."""
+    made = shown(row)
+    for name in ("user_id", "session_id", "project_id"):
+        made[name] = made[name] or None
+    for name in ("occurred_at", "expires_at"):
+        made[name] = None if made[name] is None or made[name] >= NEVER else made[name]
+    made["is_duplicate"] = is_duplicate
+    return made

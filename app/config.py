@@ -50,7 +50,10 @@ class Settings:
         validate=OneOf(["production", "development", "test"]),
     )  # fmt: skip
     log_level: str = _setting(
-        "LOCI_LOG_LEVEL", "info", "Least severe log line written.", validate=OneOf(["debug", "info", "warning", "error"])
+        "LOCI_LOG_LEVEL",
+        "info",
+        "Least severe log line written.",
+        validate=OneOf(["debug", "info", "warning", "error"]),
     )
     log_format: str = _setting(
         "LOCI_LOG_FORMAT", "auto", "`json`, `console`, or `auto`: console on a terminal.",
@@ -78,9 +81,7 @@ class Settings:
     embedding_model: str = _setting(
         "LOCI_EMBEDDING_MODEL", "", "Model name; empty: `bge-small` locally, `text-embedding-3-small` remotely."
     )
-    embedding_path: str = _setting(
-        "LOCI_EMBEDDING_PATH", "", "Folder with your own `model.onnx` and `tokenizer.json`."
-    )
+    embedding_path: str = _setting("LOCI_EMBEDDING_PATH", "", "Folder with your own `model.onnx` and `tokenizer.json`.")
     embedding_dimensions: int = _setting(
         "LOCI_EMBEDDING_DIMENSIONS", 0, "Vector length to ask a remote model for; 0: the model's own.",
         validate=Range(0, 4096),

@@ -27,8 +27,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["loci_limiter"] = Limiter(
         caller,
         app=app,
-        default_limits=[settings.rate_limit],
-        default_limits_exempt_when=exempt,
+        application_limits=[settings.rate_limit],
+        application_limits_exempt_when=exempt,
         storage_uri=settings.redis_url or "memory://",
         strategy="fixed-window",
         swallow_errors=True,

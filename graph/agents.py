@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from graph.clock import now_ms
 from graph.errors import NotFound
-from graph.records import Row
+from graph.records import Row, Rows
 from graph.repository import Repository
 
 # Every answer shows the same fields; the counts are degrees and one look at an index, so they cost the same always.
@@ -79,10 +79,11 @@ RETURN a.id AS id, a.name AS name, memory_count, entity_count, last_updated,
 NAMED = """
 CYPHER 25
 MERGE (a:Agent {tenant: $tenant, name: $name})
-ON CREATE SET a.id = $id, a.description = null, a.metadata = '{}', a.created_at = $now, a.updated_at = $now, a.version = 1
+ON CREATE SET a.id = $id, a.metadata = '{}', a.created_at = $now, a.updated_at = $now, a.version = 1
 RETURN a.id AS id, a.name AS name
 """
 KNOWN = "CYPHER 25 MATCH (a:Agent {tenant: $tenant, id: $id}) RETURN a.id AS id, a.name AS name"
+ID_OF = "CYPHER 25 MATCH (a:Agent {tenant: $tenant, name: $name}) RETURN a.id AS id"
 
 
 class AgentRepository(Repository):
@@ -115,7 +116,15 @@ class AgentRepository(Repository):
         """
         return self.one(BY_NAME, name=name)
 
-    def list(self, before: int, before_id: str, offset: int, limit: int) -> list[Row]:
+    def named(self, name: str) -> str:
+        """Return the id of the agent with this exact name.
+
+        Raises:
+            NotFound: no such agent.
+        """
+        return str(self.one(ID_OF, name=name)["id"])
+
+    def list(self, before: int, before_id: str, offset: int, limit: int) -> Rows:
         """Return agents, newest first, after the sort key (`before`, `before_id`)."""
         return self.read(LIST, before=before, before_id=before_id, offset=offset, limit=limit)
 

@@ -157,7 +157,9 @@ def open_driver(connection: Connection) -> Driver:
             user_agent="loci",
         )
     except (ValueError, Neo4jError) as error:
-        raise Unsupported(f"NEO4J_URI cannot be used: {error}.", "Use bolt://host:port or neo4j://host:port.") from error
+        raise Unsupported(
+            f"NEO4J_URI cannot be used: {error}.", "Use bolt://host:port or neo4j://host:port."
+        ) from error
 
 
 def refuse_version(version: str) -> None:

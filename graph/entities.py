@@ -51,6 +51,4 @@ class EntityRepository(Repository):
         relationship}`; `key` is the normalised name, `padded` the same between spaces, `entity_id` the id of a new one.
         """
         ordered = sorted(rows, key=lambda row: (row["key"], row["memory_id"]))
-        self.write(
-            MENTION, rows=ordered, now=now_ms(), never=never, scope_tokens=scope_token("tenant", self.tenant)
-        )
+        self.write(MENTION, rows=ordered, now=now_ms(), never=never, scope_tokens=scope_token("tenant", self.tenant))

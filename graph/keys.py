@@ -5,7 +5,7 @@ from typing import Any
 from graph.clock import now_ms
 from graph.driver import Graph
 from graph.errors import NotFound
-from graph.records import Row
+from graph.records import Row, Rows
 
 # A digest is unique over all tenants, and it is what leads to the tenant: nothing to filter by before it is known.
 FIND = """
@@ -55,6 +55,11 @@ WITH k, t
 """
     + SHOWN
 )
+TENANTS = """
+CYPHER 25
+MATCH (t:Tenant) WHERE t.account = $account AND t.namespace >= ''
+RETURN t.id AS id, t.namespace AS namespace, t.created_at AS created_at ORDER BY t.namespace
+"""
 ACCOUNTS = "CYPHER 25 MATCH (k:ApiKey) RETURN count(k) AS keys"
 FIRST_LOCK = "CYPHER 25 MERGE (v:SchemaVersion {name: 'first-key'}) SET v.touched_at = $now"
 
@@ -115,11 +120,15 @@ class KeyRepository:
         """
         return self._only(self.graph.read(GET, account=self.account, id=id))
 
-    def list(self, before: int, before_id: str, offset: int, limit: int) -> list[Row]:
+    def list(self, before: int, before_id: str, offset: int, limit: int) -> Rows:
         """Return keys, newest first, revoked ones included."""
         return self.graph.read(
             LIST, account=self.account, before=before, before_id=before_id, offset=offset, limit=limit
         )
+
+    def tenants(self) -> Rows:
+        """Return the namespaces of the account."""
+        return self.graph.read(TENANTS, account=self.account)
 
     def count(self) -> int:
         """Return how many keys the account has."""
@@ -134,7 +143,7 @@ class KeyRepository:
         return self._only(self.graph.write(REVOKE, account=self.account, id=id, now=now_ms()))
 
     @staticmethod
-    def _only(found: list[Row]) -> Row:
+    def _only(found: Rows) -> Row:
         if not found:
             raise NotFound("API key")
         return found[0]

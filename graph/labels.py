@@ -4,6 +4,7 @@ Everything here is a constant of ours: nothing that a client sends ever becomes 
 """
 
 import hashlib
+from collections.abc import Iterable
 
 # Far beyond any date a client may send (year 9999), and still an exact float: stands for "never".
 NEVER = 253_402_300_799_000
@@ -94,3 +95,30 @@ def scope_token(kind: str, value: str) -> str:
     One letter, 20 hex digits and a closing `q`, which keeps every stemmer's hands off it.
     """
     return kind[0] + hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()[:20] + "q"
+
+
+# What a search may ask for besides its tenant. Each condition holds inside a vector index and behind a MATCH alike.
+SEARCH_CONDITIONS = {
+    "agent_id": " AND m.agent_id = $agent_id",
+    "user_id": " AND m.user_id = $user_id",
+    "session_id": " AND m.session_id = $session_id",
+    "project_id": " AND m.project_id = $project_id",
+    "memory_type": " AND m.memory_type = $memory_type",
+    "tier": " AND m.tier = $tier",
+    "visibility": " AND m.visibility = $visibility",
+    "archived": " AND m.archived = $archived",
+    "min_importance": " AND m.importance >= $min_importance",
+}
+
+
+def narrowed(query: str, names: Iterable[str]) -> str:
+    """Return `query` with its NARROWED marks replaced by the conditions of these names, in the order of the table.
+
+    Raises:
+        KeyError: a name that is not in SEARCH_CONDITIONS.
+    """
+    wanted = set(names)
+    if unknown := wanted - SEARCH_CONDITIONS.keys():
+        raise KeyError(min(unknown))
+    # A fixed order: the same set of conditions is always the same text, so its plan is found in the cache.
+    return query.replace("NARROWED", "".join(text for name, text in SEARCH_CONDITIONS.items() if name in wanted))

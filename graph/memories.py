@@ -6,7 +6,7 @@ from typing import Any
 from graph import labels
 from graph.clock import now_ms
 from graph.driver import Graph, Transaction
-from graph.records import Row
+from graph.records import Ids, Row, Rows
 from graph.repository import Repository, Tenanted
 
 SHOWN = """
@@ -15,7 +15,8 @@ RETURN m.id AS id, m.content AS content, m.title AS title, m.agent_id AS agent_i
   m.extraction_model AS extraction_model, m.extraction_method AS extraction_method,
   m.extraction_status AS extraction_status, m.visibility AS visibility, m.salience AS salience_score,
   m.importance AS importance, m.tier AS tier, m.archived_at AS archived_at, m.occurred_at AS occurred_at,
-  m.expires_at AS expires_at, m.created_at AS created_at, m.updated_at AS updated_at, m.version AS version, m.seq AS seq,
+  m.expires_at AS expires_at, m.created_at AS created_at, m.updated_at AS updated_at, m.version AS version,
+  m.seq AS seq,
   COLLECT {
     MATCH (m)-[r:MENTIONS]->(e:Entity)
     RETURN {type: e.entity_type, value: e.name, confidence: r.confidence} AS mention
@@ -61,15 +62,16 @@ OPTIONAL MATCH (s)-[old:LAST]->()
 DELETE old
 CREATE (s)-[:LAST]->(m)
 """
-GET = (
-    "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.current AND m.expires_at > $now WITH m" + SHOWN
-)
-GET_MANY = """
+GET = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.current AND m.expires_at > $now WITH m" + SHOWN
+GET_MANY = (
+    """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted}) WHERE m.current AND m.expires_at > $now
 WITH m
-""" + SHOWN
+"""
+    + SHOWN
+)
 FILTER = """
 WHERE m.created_at <= $before AND (m.created_at < $before OR m.seq < $before_seq)
   AND m.current AND m.expires_at > $now
@@ -147,6 +149,15 @@ WITH m, m.id AS id
 DETACH DELETE m
 RETURN id
 """
+OF_SESSION = (
+    """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, session_id: $session_id}) WHERE m.current AND m.expires_at > $now
+WITH m ORDER BY m.created_at, m.seq LIMIT $limit
+"""
+    + SHOWN
+    + " ORDER BY created_at, seq"
+)
 OF_AGENT = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id}) RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
@@ -195,7 +206,7 @@ class MemoryRepository(Repository):
         rows = self.read(labels.in_slot(EMBEDDINGS, self.slot), ids=list(ids))
         return {row["id"]: row["embedding"] for row in rows if row["embedding"]}
 
-    def list(self, before: int, before_seq: int, offset: int, limit: int, filters: Row) -> list[Row]:
+    def list(self, before: int, before_seq: int, offset: int, limit: int, filters: Row) -> Rows:
         """Return memories, newest first; `filters` has every name of FILTER, None where it does not matter."""
         query = _match(filters) + FILTER + PAGE + SHOWN + NEWEST_FIRST
         return self.read(
@@ -225,11 +236,15 @@ class MemoryRepository(Repository):
         if embedding is not None:
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
 
-    def delete(self, ids: Sequence[str]) -> list[str]:
+    def delete(self, ids: Sequence[str]) -> Ids:
         """Delete memories with their versions, windows and links; return the ids that were there."""
         return [row["id"] for row in self.write(DELETE, ids=list(ids), now=now_ms())]
 
-    def of_agent(self, agent_id: str, limit: int) -> list[str]:
+    def of_session(self, session_id: str, limit: int = 1000) -> Rows:
+        """Return a session's memories in writing order."""
+        return self.read(OF_SESSION, session_id=session_id, limit=limit, now=now_ms())
+
+    def of_agent(self, agent_id: str, limit: int) -> Ids:
         """Return up to `limit` memory ids of an agent, expired ones included."""
         return [row["id"] for row in self.read(OF_AGENT, agent_id=agent_id, limit=limit)]
 
@@ -242,3 +257,8 @@ def _match(filters: Row) -> str:
     if filters["project_id"] is not None:
         return MATCH_PROJECT
     return MATCH_USER if filters["user_id"] is not None else MATCH_ALL
+
+
+def expired(graph: Graph, limit: int) -> list[Row]:
+    """Return `{tenant, id}` of memories of any tenant whose time has passed, for the worker that deletes them."""
+    return graph.read(EXPIRED, now=now_ms(), limit=limit)

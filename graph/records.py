@@ -9,6 +9,9 @@ from neo4j.time import Date, DateTime
 from neo4j.vector import Vector
 
 Row: TypeAlias = dict[str, Any]
+# For repositories, whose method `list` hides the builtin inside their class.
+Rows: TypeAlias = list[Row]
+Ids: TypeAlias = list[str]
 
 # Vectors are large and useless to readers: a node's map never carries them unless a query names them.
 HIDDEN = frozenset({"embedding", "embedding_b"})

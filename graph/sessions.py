@@ -1,7 +1,8 @@
 """Sessions: what belongs together in time. A session keeps the chain of its memories in writing order."""
 
 from graph.clock import now_ms
-from graph.records import Row
+from graph.labels import NEVER
+from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
 SHOWN = """
@@ -21,7 +22,8 @@ CALL (s) {
 WITH s
 """
 CREATE = "CYPHER 25 CREATE (s:Session {tenant: $tenant, id: $id})" + BORN + SHOWN
-GET_OR_CREATE = """
+GET_OR_CREATE = (
+    """
 CYPHER 25
 MERGE (s:Session {tenant: $tenant, external_id: $external_id})
 ON CREATE SET s.id = $id, s += $props, s.status = 'active', s.started_at = $now, s.created_at = $now,
@@ -32,7 +34,10 @@ CALL (s, created) {
   CREATE (s)-[:STARTED_BY]->(a)
 }
 WITH s, created
-""" + SHOWN + ", created"
+"""
+    + SHOWN
+    + ", created"
+)
 GET = "CYPHER 25 MATCH (s:Session {tenant: $tenant, id: $id})" + SHOWN
 FILTER = """
 CYPHER 25
@@ -99,13 +104,13 @@ class SessionRepository(Repository):
         """
         return self.one(GET, id=id)
 
-    def list(self, before: int, before_id: str, offset: int, limit: int, **filters: str | None) -> list[Row]:
+    def list(self, before: int, before_id: str, offset: int, limit: int, **filters: str | None) -> Rows:
         """Return sessions, newest first; `filters` are agent_id, project and status, each may be None."""
         return self.read(LIST, before=before, before_id=before_id, offset=offset, limit=limit, **filters)
 
-    def count(self, before: int, **filters: str | None) -> int:
+    def count(self, **filters: str | None) -> int:
         """Return how many sessions pass the filters."""
-        return int(self.read(COUNT, before=before, before_id="", **filters)[0]["total"])
+        return int(self.read(COUNT, before=NEVER, before_id="", **filters)[0]["total"])
 
     def end(self, id: str, summary: str | None) -> Row:
         """End a session; ending it again keeps the first end and may change the summary.
@@ -115,6 +120,6 @@ class SessionRepository(Repository):
         """
         return self.write_one(END, id=id, summary=summary, now=now_ms())
 
-    def lock(self, ids: list[str]) -> dict[str, str | None]:
+    def lock(self, ids: Ids) -> dict[str, str | None]:
         """Lock sessions in the open transaction; return the last memory's id of each that exists."""
         return {row["id"]: row["last"] for row in self.write(LOCK, ids=sorted(ids), now=now_ms())}

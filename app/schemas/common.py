@@ -35,7 +35,7 @@ class Schema(ma.Schema):
 class Text(fields.String):
     """A string without NUL; `blank=False` also refuses white space alone."""
 
-    default_error_messages = {  # noqa: RUF012 - marshmallow declares it as a plain class attribute
+    default_error_messages = {
         "nul": "must not contain a NUL character",
         "blank": "must not be blank",
         "surrogate": "must be valid Unicode",

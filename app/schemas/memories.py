@@ -81,7 +81,9 @@ class MemoryFields(Schema):
     )  # fmt: skip
     user_id = Text(255, metadata={"description": "End user it belongs to."})
     deduplicate = fields.Boolean(load_default=False, metadata={"description": "Return an equal memory instead."})
-    dedup_threshold = Fraction(0.5, 1.0, load_default=0.95, metadata={"description": "Cosine from which texts are equal."})
+    dedup_threshold = Fraction(
+        0.5, 1.0, load_default=0.95, metadata={"description": "Cosine from which texts are equal."}
+    )
     auto_extract_entities = fields.Boolean(metadata={"description": "False: find no names in it."})
     title = Text(500, metadata={"description": "What it is about.", "example": "Billing deploys"})
     occurred_at = Moment(metadata={"description": "When what it tells took place.", "example": "2026-03-03T09:00:00Z"})
@@ -189,7 +191,9 @@ class MemoryFilter(Schema):
 class SearchIn(Schema):
     """A search. Results come best first; `score` is between 0 and 1."""
 
-    query = Text(10_000, blank=False, required=True, metadata={"description": "The question.", "example": "when do we deploy?"})
+    query = Text(
+        10_000, blank=False, required=True, metadata={"description": "The question.", "example": "when do we deploy?"}
+    )
     agent_id = Name(metadata={"description": "Agent UUID or name; all agents when absent."})
     limit = fields.Integer(
         load_default=10, validate=validate.Range(1, 100, error="must lie between {min} and {max}"),
@@ -200,7 +204,9 @@ class SearchIn(Schema):
     search_mode = Text(
         load_default="hybrid", validate=[one_of(MODES)], metadata={"description": "`hybrid`, `semantic` or `keyword`."}
     )
-    metadata_filter = fields.Dict(load_default=dict, metadata={"description": "Keys and values a hit's metadata must have."})
+    metadata_filter = fields.Dict(
+        load_default=dict, metadata={"description": "Keys and values a hit's metadata must have."}
+    )
     include_confidential = fields.Boolean(load_default=False, metadata={"description": "Also confidential ones."})
     include_archived = fields.Boolean(load_default=False, metadata={"description": "Also archived ones."})
     project = Text(100, metadata={"description": "Project slug; all projects when absent."})
@@ -209,7 +215,9 @@ class SearchIn(Schema):
     memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Only this kind."})
     min_importance = Fraction(metadata={"description": "Leave out less important ones."})
     user_id = Text(255, metadata={"description": "Only this end user's."})
-    compress = fields.Boolean(load_default=False, metadata={"description": "Shorten the texts to their best sentences."})
+    compress = fields.Boolean(
+        load_default=False, metadata={"description": "Shorten the texts to their best sentences."}
+    )
     max_context_tokens = fields.Integer(
         validate=validate.Range(1, 1_000_000, error="must lie between {min} and {max}"),
         metadata={"description": "Beside `compress`: tokens all texts together may take."},

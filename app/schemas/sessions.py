@@ -15,7 +15,9 @@ class SessionOut(ma.Schema):
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     agent_id = fields.String(allow_none=True, metadata={"description": "UUID of the agent that started it."})
-    external_id = fields.String(allow_none=True, metadata={"description": "The client's own key, unique in the tenant."})
+    external_id = fields.String(
+        allow_none=True, metadata={"description": "The client's own key, unique in the tenant."}
+    )
     project = fields.String(allow_none=True, metadata={"description": "A plain label.", "example": "billing"})
     status = fields.String(metadata={"description": "`active` or `ended`.", "example": "active"})
     title = fields.String(allow_none=True, metadata={"description": "What it is about."})

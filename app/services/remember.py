@@ -14,6 +14,8 @@ from app.clock import now_ms
 from app.ids import is_uuid, new_id
 from app.services.classify import classify
 from app.services.extract import Mention, extract
+from app.services.recall import find_duplicate
+from app.services.refer import NOBODY, agent_named
 from app.state import State
 from graph.agents import AgentRepository
 from graph.driver import Transaction
@@ -41,6 +43,14 @@ class Draft:
     ids: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What became of one body: the memory that holds it now, and whether it was there before."""
+
+    id: str
+    is_duplicate: bool
+
+
 @dataclass
 class Timing:
     """Milliseconds spent."""
@@ -54,10 +64,13 @@ def tier_of(importance: float) -> str:
     return "hot" if importance >= HOT else "warm" if importance >= WARM else "cold"
 
 
-def remember(parts: State, caller: Principal, bodies: Sequence[dict[str, Any]], timing: Timing | None = None) -> list[str]:
-    """Store memories in one transaction and return their ids, in order.
+def remember(
+    parts: State, caller: Principal, bodies: Sequence[dict[str, Any]], timing: Timing | None = None
+) -> list[Stored]:
+    """Store memories in one transaction and return what became of each, in order.
 
     `bodies` are loaded `MemoryCreate` bodies. Committed means found: search sees them as soon as this returns.
+    A body with `deduplicate` that meets an equal memory of its agent (or of its own batch) is not stored again.
 
     Raises:
         BadReference: a session is unknown.
@@ -67,15 +80,38 @@ def remember(parts: State, caller: Principal, bodies: Sequence[dict[str, Any]], 
     timing = timing or Timing()
     started = time.perf_counter()
     vectors = parts.embedder.embed_documents([body["content"] for body in bodies])
-    timing.embedding = 1000 * (time.perf_counter() - started)
-    drafts = [draft(parts, body, vector) for body, vector in zip(bodies, vectors, strict=True)]
-    numbers = parts.sequence.take(caller.tenant, len(drafts))
-    for number, made in zip(numbers, drafts, strict=True):
-        made.props["seq"] = number
+    timing.embedding += 1000 * (time.perf_counter() - started)
     started = time.perf_counter()
-    parts.graph.transaction(lambda tx: write(parts, caller, drafts, tx))
-    timing.database = 1000 * (time.perf_counter() - started)
-    return [made.props["id"] for made in drafts]
+    kept: list[Stored] = []
+    drafts: list[Draft] = []
+    for body, vector in zip(bodies, vectors, strict=True):
+        twin = duplicate_of(parts, caller, body, vector, drafts)
+        if twin is None:
+            drafts.append(draft(parts, body, vector))
+        kept.append(Stored(twin, True) if twin else Stored(drafts[-1].props["id"], False))
+    if drafts:
+        numbers = parts.sequence.take(caller.tenant, len(drafts))
+        for number, made in zip(numbers, drafts, strict=True):
+            made.props["seq"] = number
+        parts.graph.transaction(lambda tx: write(parts, caller, drafts, tx))
+    timing.database += 1000 * (time.perf_counter() - started)
+    return kept
+
+
+def duplicate_of(
+    parts: State, caller: Principal, body: dict[str, Any], vector: Any, drafts: Sequence[Draft]
+) -> str | None:
+    """Return the id of the memory of the same agent that says the same, where the body asks for that check."""
+    if not body["deduplicate"]:
+        return None
+    reference, digest = body["agent_id"], content_hash(body["content"])
+    for made in drafts:
+        if made.agent == reference and made.props["content_hash"] == digest:
+            return str(made.props["id"])
+    agent_id = agent_named(parts, caller, reference)
+    if agent_id is None or agent_id == NOBODY:
+        return None
+    return find_duplicate(parts, caller, agent_id, vector, body["dedup_threshold"], digest)
 
 
 def draft(parts: State, body: dict[str, Any], vector: Any) -> Draft:
@@ -221,4 +257,3 @@ def date_words(ms: int | None) -> str:
     if ms is None or ms >= NEVER:
         return ""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%d %B %Y").lstrip("0")
-

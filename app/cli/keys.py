@@ -1,0 +1,59 @@
+"""`loci keys`: make, list and revoke API keys without having one."""
+
+from typing import Any
+
+import click
+
+from app.bootstrap import pepper
+from app.cli.common import settings_and_graph
+from app.clock import iso
+from app.scopes import DEFAULT_SCOPES, SCOPES
+from app.services.keys import key_shown, make_key
+from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyRepository
+from graph.labels import NEVER
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
+
+
+@keys.command()
+@click.option("--name", help="What the key is for.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), help="What it may do; repeat for more."
+)
+@click.option("--namespace", default=FIRST_NAMESPACE, show_default=True, help="Namespace it opens.")
+@click.option("--expires-days", type=click.IntRange(1, 365), help="Days until it stops working.")
+@click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Account it belongs to.")
+def create(name: str | None, scopes: tuple[str, ...], namespace: str, expires_days: int | None, account: str) -> None:
+    """Make a key and print it: the only time it is shown."""
+    settings, graph = settings_and_graph()
+    body: dict[str, Any] = {"name": name, "scopes": list(scopes or DEFAULT_SCOPES), "expires_days": expires_days}
+    key, row = make_key(KeyRepository(graph, account), pepper(settings), namespace, body)
+    click.echo(key)
+    click.echo(f"id {row['id']}, namespace {namespace}, scopes {', '.join(row['scopes'])}", err=True)
+
+
+@keys.command("list")
+@click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Whose keys.")
+def list_keys(account: str) -> None:
+    """List keys, newest first."""
+    _, graph = settings_and_graph()
+    for row in KeyRepository(graph, account).list(NEVER, "", 0, 1000):
+        state = "active" if key_shown(row)["is_active"] else "ended"
+        scopes = ",".join(row["scopes"])
+        click.echo(
+            f"{row['id']}  {row['key_prefix']}…  {state}  {row['namespace']}  {scopes}  "
+            f"{iso(row['created_at'])}  {row['name'] or ''}".rstrip()
+        )
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Whose key.")
+def revoke(key_id: str, account: str) -> None:
+    """Revoke a key at once."""
+    _, graph = settings_and_graph()
+    row = KeyRepository(graph, account).revoke(key_id)
+    click.echo(f"Revoked {row['key_prefix']}…")

@@ -1,0 +1,122 @@
+"""Memories, `/v1/memories`: store, list, get, edit, delete, search, batch."""
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from app.answers import deleted, memory_shown
+from app.api import Blueprint
+from app.auth import principal, require
+from app.pagination import PageArgs, list_of, page, position
+from app.schemas.common import DeletedOut
+from app.schemas.memories import (
+    BatchCreate,
+    BatchOut,
+    MemoryCreate,
+    MemoryFilter,
+    MemoryOut,
+    MemoryUpdate,
+    SearchIn,
+    SearchOut,
+)
+from app.services.batch import remember_each
+from app.services.forget import delete_memory
+from app.services.recall import search
+from app.services.refer import agent_named, project_named
+from app.services.remember import remember
+from app.services.revise import revise
+from app.state import state
+from graph.memories import MemoryRepository
+
+blueprint = Blueprint("memories", __name__, url_prefix="/v1/memories", description="What agents have learnt.")
+
+
+class MemoryListArgs(PageArgs, MemoryFilter):
+    """Query arguments of the list."""
+
+
+def memories() -> MemoryRepository:
+    """Return the repository for the caller's tenant."""
+    return MemoryRepository(state().graph, principal(), slot=state().space.slot)
+
+
+@blueprint.route("")
+class MemoryList(MethodView):
+    @blueprint.arguments(MemoryListArgs, location="query")
+    @blueprint.response(200, list_of(MemoryOut))
+    def get(self, args: dict[str, Any]) -> dict[str, Any]:
+        """List memories, newest first"""
+        at, limit = position(args), args["limit"]
+        filters = {
+            "agent_id": agent_named(state(), principal(), args.get("agent_id")),
+            "project_id": project_named(state(), principal(), args.get("project")),
+            "archived": args["include_archived"],
+            **{name: args.get(name) for name in ("user_id", "session_id", "memory_type", "tier", "visibility")},
+        }
+        rows = memories().list(at.before, int(at.before_id or 0), at.offset, limit + 1, filters)
+        shown = [memory_shown(row) for row in rows]
+        if args["include_embeddings"]:
+            vectors = memories().embeddings([row["id"] for row in rows])
+            shown = [{**row, "embedding": vectors.get(row["id"])} for row in shown]
+        return page(shown, limit, at, lambda: memories().count(filters), tie="seq")
+
+    @blueprint.arguments(MemoryCreate)
+    @blueprint.response(201, MemoryOut)
+    @blueprint.alt_response(200, schema=MemoryOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def post(self, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """Store a memory; 200 when `deduplicate` met an equal one"""
+        kept = remember(state(), principal(), [body])[0]
+        return memory_shown(memories().get(kept.id), kept.is_duplicate), 200 if kept.is_duplicate else 201
+
+
+@blueprint.route("/search")
+class MemorySearch(MethodView):
+    @require("read")
+    @blueprint.arguments(SearchIn)
+    @blueprint.response(200, SearchOut)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Find memories by meaning, by words and by what they have in common"""
+        hits = search(state(), principal(), body)
+        data = [
+            {"memory": memory_shown(hit.memory), "score": hit.score, "distance": round(1 - hit.score, 6)}
+            for hit in hits
+        ]
+        return {"query": body["query"], "data": data}
+
+
+@blueprint.route("/batch")
+class MemoryBatch(MethodView):
+    @blueprint.arguments(BatchCreate)
+    @blueprint.response(200, BatchOut)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Store up to 100 memories; a bad one does not fail the others"""
+        return remember_each(state(), principal(), body)
+
+
+@blueprint.route("/<memory_id>")
+class MemoryItem(MethodView):
+    @blueprint.response(200, MemoryOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, memory_id: str) -> dict[str, Any]:
+        """Get one memory"""
+        return memory_shown(memories().get(memory_id))
+
+    @blueprint.arguments(MemoryUpdate)
+    @blueprint.response(200, MemoryOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def put(self, body: dict[str, Any], memory_id: str) -> dict[str, Any]:
+        """Change a memory; absent and null fields stay as they are"""
+        revise(state(), principal(), memory_id, body)
+        return memory_shown(memories().get(memory_id))
+
+    patch = put
+
+    @blueprint.response(204)
+    @blueprint.alt_response(200, schema=DeletedOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def delete(self, memory_id: str) -> Response:
+        """Delete a memory for good"""
+        delete_memory(memory_id)
+        return deleted("memory", memory_id)

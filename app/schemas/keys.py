@@ -1,0 +1,65 @@
+"""API keys on the wire."""
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from app.schemas.common import IsoTime, Schema, Text
+from app.scopes import DEFAULT_SCOPES, SCOPES
+
+NAMESPACE = validate.Regexp(
+    r"[A-Za-z0-9][A-Za-z0-9._:/@-]*\Z", error="must be letters, digits and any of . _ : / @ -, such as `team-a`"
+)
+
+
+class KeyInfoOut(ma.Schema):
+    """A key without its secret."""
+
+    id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
+    name = fields.String(allow_none=True, metadata={"description": "What it is for.", "example": "ci"})
+    key_prefix = fields.String(metadata={"description": "The first 12 characters.", "example": "mem_prod_7c1"})
+    scopes = fields.List(fields.String(), metadata={"description": "What it may do."})
+    namespace = fields.String(metadata={"description": "Namespace of the account it opens.", "example": "default"})
+    created_at = IsoTime(metadata={"description": "When it was made."})
+    last_used_at = IsoTime(allow_none=True, metadata={"description": "When it was last used, to the minute."})
+    expires_at = IsoTime(allow_none=True, metadata={"description": "When it stops working."})
+    revoked_at = IsoTime(allow_none=True, metadata={"description": "When it was revoked."})
+    deprecated_at = IsoTime(allow_none=True, metadata={"description": "When it was replaced by a rotation."})
+    auto_revoke_at = IsoTime(allow_none=True, metadata={"description": "When a replaced key stops working."})
+    is_active = fields.Boolean(metadata={"description": "Whether it works now."})
+    daily_spend_limit_usd = fields.Float(allow_none=True, metadata={"description": "Kept as sent; nothing is billed."})
+    monthly_spend_limit_usd = fields.Float(
+        allow_none=True, metadata={"description": "Kept as sent; nothing is billed."}
+    )
+    spend_info = fields.Raw(allow_none=True, metadata={"description": "Always null: nothing is billed."})
+
+
+class KeyOut(ma.Schema):
+    """A new key: the only time it is shown."""
+
+    key = fields.String(metadata={"description": "The key. It cannot be shown again."})
+    key_info = fields.Nested(KeyInfoOut, metadata={"description": "Everything else about it."})
+
+
+class KeyCreate(Schema):
+    """A new key."""
+
+    name = Text(255, metadata={"description": "What it is for.", "example": "ci"})
+    scopes = fields.List(
+        Text(validate=[validate.OneOf(list(SCOPES), error="must be one of: {choices}")]),
+        load_default=lambda: list(DEFAULT_SCOPES), validate=validate.Length(1, error="must name at least one scope"),
+        metadata={"description": f"Any of {', '.join(SCOPES)}.", "example": ["read", "write"]},
+    )  # fmt: skip
+    expires_days = fields.Integer(
+        validate=validate.Range(1, 365, error="must lie between {min} and {max}"),
+        metadata={"description": "Days until it stops working; absent: never.", "example": 90},
+    )
+    namespace = Text(
+        255, blank=False, validate=[NAMESPACE],
+        metadata={"description": "Namespace of the account it opens, made on first use; absent: the caller's own."},
+    )  # fmt: skip
+    daily_spend_limit_usd = fields.Float(
+        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+    )
+    monthly_spend_limit_usd = fields.Float(
+        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+    )

@@ -1,0 +1,49 @@
+"""Making keys: the secret exists once, here; the graph keeps its digest."""
+
+from typing import Any
+
+from app import crypto
+from app.clock import now_ms
+from app.ids import new_id, new_key
+from graph.keys import KeyDirectory, KeyRepository
+
+DAY_MS = 86_400_000
+PREFIX = 12
+
+
+def make_key(
+    repository: KeyRepository, pepper: str, namespace: str, body: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Create a key from a loaded `KeyCreate` body; return it in clear, this once, and its row."""
+    key = new_key()
+    return key, repository.create(namespace, **_properties(key, pepper, body))
+
+
+def make_first_key(directory: KeyDirectory, pepper: str, scopes: tuple[str, ...]) -> str | None:
+    """Create the first key of a new database and return it; None when there is a key already."""
+    key = new_key()
+    row = directory.create_first(**_properties(key, pepper, {"name": "first key", "scopes": list(scopes)}))
+    return key if row else None
+
+
+def key_shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a key row as the wire shows it."""
+    now = now_ms()
+    ended = any(row[name] is not None and row[name] <= now for name in ("revoked_at", "expires_at", "auto_revoke_at"))
+    return {**row, "is_active": not ended, "spend_info": None}
+
+
+def _properties(key: str, pepper: str, body: dict[str, Any]) -> dict[str, Any]:
+    days = body.get("expires_days")
+    return {
+        "id": new_id(),
+        "tenant_id": new_id(),
+        "digest": crypto.key_digest(pepper, key),
+        "key_prefix": key[:PREFIX],
+        "name": body.get("name"),
+        "scopes": sorted(set(body["scopes"])),
+        "dialect": "native",
+        "expires_at": now_ms() + days * DAY_MS if days else None,
+        "daily_spend_limit_usd": body.get("daily_spend_limit_usd"),
+        "monthly_spend_limit_usd": body.get("monthly_spend_limit_usd"),
+    }

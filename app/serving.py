@@ -1,0 +1,48 @@
+"""The API process: gunicorn over the app, on the socket that the supervisor holds (`python -m app.serving FD`)."""
+
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from app import create_app, logs
+from app.bootstrap import build_state, connection, embedder
+from app.config import Settings, load_settings
+from graph.driver import Graph
+
+
+class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+    """gunicorn with threads; each worker process builds its own state after the fork."""
+
+    def __init__(self, settings: Settings, bind: str) -> None:
+        self.settings = settings
+        self.bind = bind
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand our settings to gunicorn."""
+        options: dict[str, Any] = {
+            "bind": self.bind,
+            "workers": self.settings.workers,
+            "threads": self.settings.threads,
+            "worker_class": "gthread",
+            "timeout": 120,
+            "graceful_timeout": 15,
+            "keepalive": 30,
+            "loglevel": "warning",
+            "proc_name": "loci",
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Return the WSGI app of this worker process."""
+        logs.configure(self.settings.log_level, self.settings.log_format)
+        model = embedder(self.settings)
+        model.embed_query("warm up")
+        return create_app(build_state(self.settings, Graph(connection(self.settings)), model))
+
+
+if __name__ == "__main__":
+    sys.argv[1:], argument = [], sys.argv[1]
+    Server(load_settings(), f"fd://{int(argument)}").run()

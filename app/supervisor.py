@@ -1,0 +1,210 @@
+"""Starts everything in order, keeps it running, and stops it in order.
+
+The supervisor holds the API's listening socket, so that a port that is taken is known before anything else starts, and
+hands it to the API process. The API and the worker are children in its process group; one that dies is started again.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+import click
+import httpx2
+
+from app.bootstrap import connection, embedder, pepper, prepare
+from app.config import ConfigError, Settings
+from app.local.errors import LocalError, PortTakenError
+from app.local.home import Home
+from app.local.neo4j import ManagedNeo4j
+from app.local.progress import console_progress
+from app.scopes import ALL_SCOPES
+from app.services.keys import make_first_key
+from graph.driver import Graph
+from graph.keys import KeyDirectory
+
+READY_SECONDS = 60
+STOP_SECONDS = 20
+RESTART_SECONDS = 1.0
+POLL_SECONDS = 0.2
+
+
+class Supervisor:
+    """One `loci serve`."""
+
+    def __init__(self, settings: Settings, port: int | None = None) -> None:
+        self.settings = settings if port is None else replace(settings, port=port)
+        self.home = Home(settings.home_path)
+        self.stopping = False
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.neo4j: ManagedNeo4j | None = None
+        self.environment = dict(os.environ)
+
+    def run(self) -> int:
+        """Serve until told to stop; return the exit status.
+
+        Raises:
+            LocalError, ConfigError, GraphError, EmbedderError: it cannot start; each names the remedy.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        try:
+            with self._listen() as listener:
+                first = self._start(listener)
+                self._announce(listener, first)
+                self._watch(listener)
+        except Stopped:
+            return 0
+        finally:
+            self._end()
+        return 0
+
+    def _start(self, listener: socket.socket) -> dict[str, Any]:
+        progress = console_progress()
+        click.echo("Starting Loci. The first start fetches Neo4j and the embedding model (220 MB).", err=True)
+        known: dict[str, Any] = {}
+        settings = self.settings
+        if settings.managed:
+            self.neo4j = ManagedNeo4j(
+                self.home,
+                settings.neo4j_bolt_port,
+                settings.neo4j_http_port,
+                settings.neo4j_heap or None,
+                settings.neo4j_page_cache or None,
+                maven_url=settings.maven_url or None,
+                progress=progress,
+            )
+            server = self.neo4j.start()
+            settings = replace(
+                settings, neo4j_uri=server.bolt_url, neo4j_user=server.user, neo4j_password=server.password
+            )
+            known["neo4j_browser_url"] = server.browser_url
+        model = embedder(settings, progress)
+        graph = Graph(connection(settings))
+        prepare(settings, graph, model)
+        key = make_first_key(KeyDirectory(graph), pepper(settings), ALL_SCOPES)
+        graph.close()
+        model.close()
+        self.environment |= {
+            "NEO4J_URI": settings.neo4j_uri,
+            "NEO4J_USER": settings.neo4j_user,
+            "NEO4J_PASSWORD": settings.neo4j_password,
+        }
+        self._spawn("api", listener)
+        self._spawn("worker", listener)
+        self._wait_until_ready(listener)
+        return known | {
+            "key": key,
+            "neo4j_bolt_url": settings.neo4j_uri,
+            "neo4j_user": settings.neo4j_user,
+            "neo4j_password": settings.neo4j_password,
+        }
+
+    def _announce(self, listener: socket.socket, known: dict[str, Any]) -> None:
+        key = known.pop("key")
+        before = self.home.read_credentials()
+        self.home.write_credentials(
+            {
+                "base_url": self._url(listener),
+                "api_key": key or before.get("api_key", ""),
+                "neo4j_bolt_url": known["neo4j_bolt_url"],
+                "neo4j_browser_url": known.get("neo4j_browser_url", ""),
+                "neo4j_user": known["neo4j_user"],
+                "neo4j_password": known["neo4j_password"],
+            }
+        )
+        url = self._url(listener)
+        lines = [f"Loci is ready.  API  {url}/v1/health", f"                Docs {url}/docs"]
+        if "neo4j_browser_url" in known:
+            lines.append(f"       Neo4j Browser {known['neo4j_browser_url']}  (sign-in: {self.home.credentials})")
+        if key:
+            lines.append(f"             API key {key}  (shown once; kept in {self.home.credentials})")
+        click.echo("\n".join(lines))
+        sys.stdout.flush()
+
+    def _watch(self, listener: socket.socket) -> None:
+        while True:
+            time.sleep(POLL_SECONDS)
+            self._raise_if_stopping()
+            if self.neo4j is not None and not self.neo4j.alive():
+                click.echo("loci: Neo4j has ended; starting it again.", err=True)
+                self.neo4j.stop()
+                self.neo4j.start()
+            for name, child in list(self.children.items()):
+                if child.poll() is not None:
+                    click.echo(f"loci: the {name} process ended with {child.returncode}; starting it again.", err=True)
+                    time.sleep(RESTART_SECONDS)
+                    self._spawn(name, listener)
+
+    def _spawn(self, name: str, listener: socket.socket) -> None:
+        fd = listener.fileno()
+        arguments = ["-m", "app.serving", str(fd)] if name == "api" else ["-m", "app.cli", "worker"]
+        self.children[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+            [sys.executable, *arguments],
+            env=self.environment,
+            pass_fds=[fd] if name == "api" else [],
+            stdin=subprocess.DEVNULL,
+        )
+
+    def _wait_until_ready(self, listener: socket.socket) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            self._raise_if_stopping()
+            if self.children["api"].poll() is not None:
+                raise LocalError("The API process ended while starting.", "Its reason stands above.")
+            try:
+                if httpx2.get(f"{self._url(listener)}/v1/health", timeout=5).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.05)
+        raise LocalError(f"The API did not answer within {READY_SECONDS} seconds.", "Its reason stands above.")
+
+    def _listen(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self.settings.host, self.settings.port))
+        except OSError as error:
+            listener.close()
+            if error.errno == 98 or "in use" in str(error):
+                raise PortTakenError(self.settings.port, "LOCI_PORT") from error
+            raise ConfigError(f"LOCI_HOST: cannot listen on {self.settings.host}: {error.strerror}") from error
+        listener.listen(512)
+        return listener
+
+    def _url(self, listener: socket.socket) -> str:
+        host, port = listener.getsockname()[:2]
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+        return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _raise_if_stopping(self) -> None:
+        if self.stopping:
+            raise Stopped
+
+    def _end(self) -> None:
+        for child in self.children.values():
+            if child.poll() is None:
+                child.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in self.children.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        if self.neo4j is not None:
+            self.neo4j.stop()
+
+
+class Stopped(Exception):
+    """Somebody asked the supervisor to stop."""

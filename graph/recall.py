@@ -1,0 +1,187 @@
+"""Recall: everything a search needs from the graph in one round trip, and the counts that weigh its words.
+
+`VECTOR_INDEX`, `EMBEDDING` and `NARROWED` are filled in by `graph.labels`. Nothing here writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from graph import labels
+from graph.clock import now_ms
+from graph.driver import Graph
+from graph.records import Row, vector
+from graph.repository import Repository, Tenanted
+
+# One row comes back, made of lists: the driver reads lists three times as fast as rows.
+# near and texts: the two arms, best first. every: both, with the neighbours in the session of the first of each arm.
+# seeds: the best of the plain sum, and links: what is reached from them over the names they carry, as
+# [id, [[seed, titled, shared], ...], cosine score, importance, tier, created_at, metadata].
+CANDIDATES = """
+CYPHER 25
+CALL () {
+  MATCH (m:Searchable)
+  SEARCH m IN (VECTOR_INDEX FOR $probe
+    WHERE m.tenant = $tenant AND m.kind = 'memory' AND m.current = true AND m.expires_at > $now NARROWED
+    LIMIT $deep) SCORE AS x
+  RETURN count(*) AS near_seen,
+    collect(CASE WHEN all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: x, lex: 0.0} END) AS near
+}
+CALL () {
+  MATCH (m:Searchable)
+  SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $deep) SCORE AS x
+  RETURN count(*) AS texts_seen,
+    collect(CASE WHEN x > 0.0 AND m.tenant = $tenant AND m.kind = 'memory' AND m.current AND m.expires_at > $now NARROWED
+      AND all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: null, lex: x} END) AS texts
+}
+CALL (near, texts) {
+  CALL (near, texts) {
+    UNWIND near[..$most] + texts[..$most] AS h
+    RETURN h.m AS m, h.vs AS vs, h.lex AS lex
+   UNION ALL
+    UNWIND near[..$beside] + texts[..$beside] AS h
+    WITH DISTINCT h.m AS a
+    MATCH (a)-[:NEXT]-(m:Searchable)
+    WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now NARROWED
+      AND all(p IN $pieces WHERE m.metadata CONTAINS p)
+    RETURN DISTINCT m, null AS vs, 0.0 AS lex
+  }
+  WITH m, max(vs) AS vs, max(lex) AS lex
+  WITH m, lex, coalesce(vs, vector.similarity.cosine(m.EMBEDDING, $v), 0.0) AS vs
+  RETURN collect({m: m, vs: vs, lex: lex, next: head(COLLECT { MATCH (m)-[:NEXT]->(n:Memory) RETURN n.id })}) AS every,
+    max(vs) AS best_near, max(lex) AS best_text
+}
+CALL (every, best_near, best_text) {
+  UNWIND every AS f
+  WITH f.m AS a, $lexical * (CASE WHEN best_text > 0 THEN f.lex / best_text ELSE 0.0 END) ^ $lexical_power
+    + (1 - $lexical) * (CASE WHEN 2 * f.vs - 1 > $floor
+        THEN (2 * f.vs - 1 - $floor) / (2 * best_near - 1 - $floor) ELSE 0.0 END) ^ $dense_power AS s
+  ORDER BY s DESC, a.id LIMIT $seeds
+  RETURN collect(a) AS seeds
+}
+CALL (seeds) {
+  UNWIND range(0, size(seeds) - 1) AS i
+  WITH i, seeds[i] AS a
+  MATCH (a)-[:MENTIONS]->(e:Entity)
+  WITH i, a, e, COUNT { (e)<-[:MENTIONS]-() } AS df, COUNT { (e)<-[:ABOUT]-() } AS titles
+  WITH i, a, e, df, titles, df > 1 AND df <= $most_shared AND NOT e.noise AS shared
+  WHERE shared OR 0 < titles <= $most_titled
+  WITH i, a, e, df, titles, shared, log(1 + $total / df) * CASE
+    WHEN e.name_key IN $asked OR (size(e.name_key) > 4 AND $padded CONTAINS e.padded) THEN $asked_weight ELSE 1.0 END AS w
+  CALL (e, shared) {
+    WITH e, shared WHERE shared
+    MATCH (e)<-[r:MENTIONS]-(m:Memory)
+    RETURN m, r.about AS about
+   UNION ALL
+    WITH e, shared WHERE NOT shared
+    MATCH (e)<-[:ABOUT]-(m:Memory)
+    RETURN m, true AS about
+  }
+  WITH i, a, m, df, titles, shared, about, w
+  WHERE m <> a AND m.tenant = $tenant AND m.current AND m.expires_at > $now NARROWED
+    AND all(p IN $pieces WHERE m.metadata CONTAINS p)
+  WITH i, m, sum(CASE WHEN about AND titles > 0 THEN w / titles ELSE 0.0 END) AS titled,
+    sum(CASE WHEN shared THEN w / df ELSE 0.0 END) AS share
+  WITH m, collect([i, titled, share]) AS ways, sum(titled + $shared_name * share) AS rank
+  ORDER BY rank DESC, m.id LIMIT $targets
+  RETURN collect([m.id, ways, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0),
+    m.importance, m.tier, m.created_at, CASE WHEN $whole THEN m.metadata END]) AS links
+}
+RETURN [f IN every | f.m.id] AS ids, [f IN every | f.vs] AS near_scores, [f IN every | f.lex] AS text_scores,
+  [f IN every | f.next] AS nexts, [f IN every | f.m.importance] AS importances, [f IN every | f.m.tier] AS tiers,
+  [f IN every | f.m.created_at] AS created, CASE WHEN $whole THEN [f IN every | f.m.metadata] ELSE [] END AS metadata,
+  [s IN seeds | s.id] AS seeds, links, near_seen, size(near) AS near_kept, texts_seen, size(texts) AS texts_kept
+"""
+NEAREST = """
+CYPHER 25
+MATCH (m:Searchable)
+SEARCH m IN (VECTOR_INDEX FOR $probe
+  WHERE m.tenant = $tenant AND m.kind = 'memory' AND m.current = true AND m.expires_at > $now NARROWED
+  LIMIT $deep) SCORE AS x
+WITH count(*) AS seen, collect(CASE WHEN all(p IN $pieces WHERE m.metadata CONTAINS p)
+  THEN [m.id, x, CASE WHEN $whole THEN m.metadata END] END) AS found
+RETURN seen, found
+"""
+WORDED = """
+CYPHER 25
+MATCH (m:Searchable)
+SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $deep) SCORE AS x
+WITH count(*) AS seen, collect(CASE
+  WHEN x > 0.0 AND m.tenant = $tenant AND m.kind = 'memory' AND m.current AND m.expires_at > $now NARROWED
+    AND all(p IN $pieces WHERE m.metadata CONTAINS p)
+  THEN [m.id, x, CASE WHEN $whole THEN m.metadata END] END) AS found
+RETURN seen, found
+"""
+# Lucene counts words over all tenants, so names that fill one chat look rare: count them inside the tenant.
+COUNTS = """
+CYPHER 25
+UNWIND $texts AS text
+CALL (text) {
+  MATCH (m:Searchable)
+  SEARCH m IN (FULLTEXT INDEX memory_text FOR text LIMIT $most) SCORE AS x
+  WHERE m.tenant = $tenant
+  RETURN count(*) AS df, max(x) AS top
+}
+RETURN collect(df) AS dfs, collect(coalesce(top, 0.0)) AS tops
+"""
+TOTAL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant}) RETURN count(m) AS total"
+SAME_TEXT = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, content_hash: $content_hash})
+WHERE m.current AND m.expires_at > $now NARROWED
+RETURN m.id AS id ORDER BY m.created_at, m.id LIMIT 1
+"""
+
+
+@lru_cache(maxsize=1024)
+def _filled(query: str, slot: str, names: tuple[str, ...]) -> str:
+    return labels.in_slot(labels.narrowed(query, names), slot)
+
+
+class RecallRepository(Repository):
+    """Searches of one tenant. `slot` names the vectors in force.
+
+    `filters` maps names of `labels.SEARCH_CONDITIONS` to their values. `pieces` are bits of JSON text that a memory's
+    metadata must contain; `whole` asks for the metadata itself. `deep` is how far each arm looks before any condition
+    that its index does not know.
+    """
+
+    kind = "Memory"
+
+    def __init__(self, graph: Graph, caller: Tenanted, slot: str = "a") -> None:
+        super().__init__(graph, caller)
+        self.slot = slot
+
+    def candidates(self, filters: Mapping[str, Any], vector_of_question: Any, **parameters: Any) -> Row:
+        """Return the one row of CANDIDATES; `parameters` are its own, `use_vectors` False leaves that arm empty."""
+        v = vector(vector_of_question)
+        probe = v if parameters.pop("use_vectors", True) else None
+        return self._row(CANDIDATES, filters, v=v, probe=probe, **parameters)
+
+    def nearest(self, filters: Mapping[str, Any], vector_of_question: Any, **parameters: Any) -> Row:
+        """Return `{seen, found: [[id, score, metadata], ...]}`, nearest first; scores are (1 + cosine) / 2."""
+        return self._row(NEAREST, filters, probe=vector(vector_of_question), **parameters)
+
+    def worded(self, filters: Mapping[str, Any], text: str, **parameters: Any) -> Row:
+        """Return `{seen, found: [[id, score, metadata], ...]}` of a Lucene query; scores are BM25."""
+        return self._row(WORDED, filters, text=text, **parameters)
+
+    def counts(self, texts: Sequence[str], most: int) -> list[tuple[int, float]]:
+        """Return for each Lucene query how many memories of the tenant it finds (at most `most`), and the best score."""
+        row = self.read(COUNTS, texts=list(texts), most=most)[0]
+        return list(zip(row["dfs"], row["tops"], strict=True))
+
+    def total(self) -> int:
+        """Return how many memories the tenant has."""
+        return int(self.read(TOTAL)[0]["total"])
+
+    def same_text(self, filters: Mapping[str, Any], content_hash: str) -> str | None:
+        """Return the oldest memory whose text has this hash."""
+        found = self.read(
+            _filled(SAME_TEXT, self.slot, tuple(filters)), content_hash=content_hash, now=now_ms(), **filters
+        )
+        return str(found[0]["id"]) if found else None
+
+    def _row(self, query: str, filters: Mapping[str, Any], **parameters: Any) -> Row:
+        text = _filled(query, self.slot, tuple(sorted(filters)))
+        return self.read(text, now=now_ms(), **filters, **parameters)[0]
