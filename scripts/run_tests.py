@@ -1,8 +1,8 @@
 """Run the test suite in a private home and a scrubbed environment.
 
 Nothing of the caller's configuration reaches the tests: no `NEO4J_URI` that may be somebody's production, no API key,
-no setting that makes a test pass on one machine only. Artifacts are fetched before pytest starts, because inside it sockets
-end at loopback; `--no-fetch` leaves that out for tests that start nothing. Further arguments go to pytest.
+no setting that makes a test pass on one machine only. Artifacts are fetched before pytest starts, because inside it
+sockets end at loopback; `--no-fetch` leaves that out for tests that start nothing. Further arguments go to pytest.
 """
 
 from __future__ import annotations
