@@ -29,7 +29,6 @@ BGE_SMALL = {
     "dimensions": 384,
     "pooling": "cls",
     "max_tokens": 256,
-    "quantization": "int8",
 }
 MINILM = {"model": "all-MiniLM-L6-v2", "dimensions": 384, "pooling": "mean", "max_tokens": 256}
 

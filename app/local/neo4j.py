@@ -23,10 +23,10 @@ from app.local.locking import FileLock
 from app.local.neo4j_config import machine_memory, size_memory
 from app.local.neo4j_launch import STOP_TIMEOUT, Launch
 from app.local.neo4j_place import Place, Server
-from app.local.neo4j_process import Record, answers, last_holder, tail
+from app.local.neo4j_process import Record, last_holder, listens, tail
 from app.local.progress import Progress
 
-_ARTIFACTS = ("neo4j", "browser")
+ARTIFACTS = ("neo4j", "browser")
 _POLL = 0.1
 
 
@@ -104,7 +104,7 @@ class ManagedNeo4j:
         self.place.logs.mkdir(mode=0o700, exist_ok=True)
         java = find_java(self._java)
         memory = size_memory(machine_memory(), *self._sizes)
-        class_path = ":".join(f"{fetch(name, self.home, *self._source)}/*" for name in _ARTIFACTS)
+        class_path = ":".join(f"{fetch(name, self.home, *self._source)}/*" for name in ARTIFACTS)
         deadline = time.monotonic() + timeout
         with self._starting(timeout):
             running = self._attach(deadline)
@@ -114,7 +114,7 @@ class ManagedNeo4j:
             with self._server_lock:
                 guard, record = launch.run(self._server_lock, self._holders)
         if detached:
-            guard.returncode = 0  # it is meant to outlive us: nobody here waits for it
+            _let_go(guard)
         else:
             self._guard = guard
         return self.place.server(record, attached=False)
@@ -133,6 +133,7 @@ class ManagedNeo4j:
         record = self.place.record()
         alone = last_holder(self._holders)
         if not alone or record is None or record.facts.detached:
+            _let_go(guard)
             return False
         if guard is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -181,7 +182,7 @@ class ManagedNeo4j:
             return Status("starting", None, in_use)
         if not record.guard.alive():
             return Status("orphaned", record, in_use)
-        return Status("running" if answers(record.facts.bolt_port) else "starting", record, in_use)
+        return Status("running" if listens(record.facts.bolt_port) else "starting", record, in_use)
 
     def log_tail(self, lines: int = 30) -> list[str]:
         """Return the last lines of the server's own log."""
@@ -242,6 +243,12 @@ class ManagedNeo4j:
                 who = f" (process {record.java.pid})" if record else ""
                 raise ServerError(f"Neo4j{who} does not end.", f"See {self.place.logs}, then end it by hand.")
             time.sleep(_POLL)
+
+
+def _let_go(guard: subprocess.Popen[bytes] | None) -> None:
+    """Mark a child as one that nobody here waits for: it is meant to outlive this process."""
+    if guard is not None:
+        guard.returncode = 0
 
 
 def _free(lock: FileLock) -> bool:

@@ -130,6 +130,8 @@ def settings(config: ServerConfig) -> dict[str, str]:
         "db.query.default_language": "CYPHER_25",
         "db.transaction.timeout": "60s",
         "db.lock.acquisition.timeout": "10s",
+        # By default Bolt stays quiet for twice five seconds before it ends, long after its last connection has.
+        "internal.dbms.bolt.netty_server_shutdown_quiet_period_duration": "0s",
         "db.tx_log.rotation.retention_policy": "1 days 200M",
         "dbms.security.allow_csv_import_from_file_urls": "false",
         # Nothing of a private memory server is reported to anybody.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from app.local.errors import ServerError
 from app.local.home import Home
-from app.local.neo4j_process import Facts, Record, answers, tail
+from app.local.neo4j_process import Facts, Record, listens, serves, tail
 from graph.driver import Connection, Graph
 from graph.errors import GraphError
 
@@ -61,7 +61,7 @@ class Place:
         Raises:
             ServerError: it does not take our password.
         """
-        if not (answers(facts.bolt_port) and answers(facts.http_port)):
+        if not (listens(facts.bolt_port) and serves(facts.http_port)):
             return False
         graph = Graph(Connection(_bolt(facts), USER, self.home.neo4j_password(), pool_size=1))
         try:

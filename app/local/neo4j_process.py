@@ -1,6 +1,7 @@
 """What surrounds a server process: the record of who runs it, ports, the guard's arguments, the end of its logs."""
 
 import contextlib
+import http.client
 import json
 import re
 import signal
@@ -142,13 +143,25 @@ def lost_port(log: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def answers(port: int) -> bool:
+def listens(port: int) -> bool:
     """Whether something accepts connections on this port of the loopback address."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2):
             return True
     except OSError:
         return False
+
+
+def serves(port: int) -> bool:
+    """Whether an HTTP server answers there. Its port opens before it is ready, and Neo4j ends badly until then."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def tail(path: Path, lines: int, start: int = 0) -> list[str]:
