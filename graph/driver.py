@@ -19,6 +19,7 @@ BROKEN_VERSIONS = {(2026, 8, 0): "Its query results cannot be trusted; the vendo
 
 COMPONENTS = "CALL dbms.components() YIELD name, versions, edition RETURN name, versions[0] AS version, edition"
 PING = "RETURN 1 AS ok"
+SERVER_TIME = "RETURN timestamp() AS now"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ class Graph:
             raise Unsupported("The database does not say that it is Neo4j.", "Point NEO4J_URI at a Neo4j server.")
         refuse_version(kernel["version"])
         return kernel["version"], kernel["edition"]
+
+    def server_ms(self) -> int:
+        """Return the server's own clock in epoch milliseconds."""
+        return int(self.read(SERVER_TIME)[0]["now"])
 
     def close(self) -> None:
         """Close the driver of this process; the next call opens a new one."""

@@ -88,7 +88,22 @@ MATCH_AGENT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id})
 MATCH_SESSION = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, session_id: $session_id})"
 MATCH_PROJECT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, project_id: $project_id})"
 MATCH_USER = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, user_id: $user_id})"
-COUNTED = "RETURN count(m) AS total"
+LISTED = FILTER + PAGE + SHOWN + NEWEST_FIRST
+COUNTED = FILTER + "RETURN count(m) AS total"
+LISTS = {
+    "session_id": MATCH_SESSION + LISTED,
+    "agent_id": MATCH_AGENT + LISTED,
+    "project_id": MATCH_PROJECT + LISTED,
+    "user_id": MATCH_USER + LISTED,
+    "": MATCH_ALL + LISTED,
+}
+COUNTS = {
+    "session_id": MATCH_SESSION + COUNTED,
+    "agent_id": MATCH_AGENT + COUNTED,
+    "project_id": MATCH_PROJECT + COUNTED,
+    "user_id": MATCH_USER + COUNTED,
+    "": MATCH_ALL + COUNTED,
+}
 EMBEDDINGS = """
 CYPHER 25
 UNWIND $ids AS wanted
@@ -208,14 +223,14 @@ class MemoryRepository(Repository):
 
     def list(self, before: int, before_seq: int, offset: int, limit: int, filters: Row) -> Rows:
         """Return memories, newest first; `filters` has every name of FILTER, None where it does not matter."""
-        query = _match(filters) + FILTER + PAGE + SHOWN + NEWEST_FIRST
+        query = LISTS[_narrowest(filters)]
         return self.read(
             query, before=before, before_seq=before_seq, offset=offset, limit=limit, now=now_ms(), **filters
         )
 
     def count(self, filters: Row) -> int:
         """Return how many memories pass the filters."""
-        query = _match(filters) + FILTER + COUNTED
+        query = COUNTS[_narrowest(filters)]
         return int(self.read(query, before=labels.NEVER, before_seq=0, now=now_ms(), **filters)[0]["total"])
 
     def lock(self, id: str) -> Row:
@@ -249,14 +264,8 @@ class MemoryRepository(Repository):
         return [row["id"] for row in self.read(OF_AGENT, agent_id=agent_id, limit=limit)]
 
 
-def _match(filters: Row) -> str:
-    if filters["session_id"] is not None:
-        return MATCH_SESSION
-    if filters["agent_id"] is not None:
-        return MATCH_AGENT
-    if filters["project_id"] is not None:
-        return MATCH_PROJECT
-    return MATCH_USER if filters["user_id"] is not None else MATCH_ALL
+def _narrowest(filters: Row) -> str:
+    return next((name for name in LISTS if name and filters[name] is not None), "")
 
 
 def expired(graph: Graph, limit: int) -> list[Row]:

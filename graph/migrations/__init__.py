@@ -66,7 +66,7 @@ def known_versions() -> dict[int, list[str]]:
     for entry in sorted(resources.files(__package__).iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".cypher"):
             statements = [part.strip() for part in entry.read_text("utf-8").split(";")]
-            found[int(entry.name[:3])] = [f"CYPHER 25 {part}" for part in statements if part]
+            found[int(entry.name[:3])] = [part for part in statements if part]
     return found
 
 

@@ -1,0 +1,117 @@
+"""`loci doctor`: the effective settings, and a check of everything Loci stands on, each with its remedy."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+import httpx2
+
+from app.bootstrap import embedder
+from app.cli.common import settings_and_graph
+from app.clock import now_ms
+from app.config import Settings, load_settings
+from app.embeddings import EmbedderError
+from app.local.errors import LocalError
+from app.local.home import Home
+from graph.driver import Graph
+from graph.errors import GraphError, Unsupported
+from graph.migrations import current_space, index_states
+
+LEAST_DISK = 2_000_000_000
+MOST_SKEW_MS = 5_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: `good`, what it saw, and the remedy where it is not."""
+
+    what: str
+    good: bool
+    seen: str
+    remedy: str = ""
+
+
+@click.command()
+def doctor() -> None:
+    """Show the effective settings (secrets masked) and check database, indexes, model, clock, disk and ports."""
+    for name, value in load_settings().shown().items():
+        click.echo(f"  {name}={value}")
+    findings = examine()
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.what}: {finding.seen}")
+        if not finding.good:
+            click.echo(f"     -> {finding.remedy}")
+    raise SystemExit(0 if all(finding.good for finding in findings) else 1)
+
+
+def examine() -> list[Finding]:
+    """Return the findings of every check that can be made."""
+    settings = load_settings()
+    findings = [_disk(settings), *_model(settings)]
+    try:
+        _, graph = settings_and_graph()
+    except LocalError as error:
+        return [*findings, Finding("database", False, str(error), error.remedy)]
+    checks: tuple[Callable[[Settings, Graph], Finding], ...] = (_version, _clock, _indexes, _space)
+    for check in checks:
+        try:
+            findings.append(check(settings, graph))
+        except GraphError as error:
+            remedy = error.remedy if isinstance(error, Unsupported) else "Start it with `loci serve`, or see its log."
+            findings.append(Finding("database", False, str(error), remedy))
+            break
+    graph.close()
+    return [*findings, _api(settings)]
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = settings.home_path
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    return Finding("disk", free > LEAST_DISK, f"{free / 1e9:.1f} GB free", "Free some space, or move LOCI_HOME.")
+
+
+def _model(settings: Settings) -> list[Finding]:
+    try:
+        started = time.perf_counter()
+        found = embedder(settings)
+        found.embed_query("a short question")
+        took = 1000 * (time.perf_counter() - started)
+        return [Finding("model", True, f"{found.name}, {found.dimensions} dimensions, first vector in {took:.0f} ms")]
+    except (EmbedderError, LocalError) as error:
+        return [Finding("model", False, str(error), getattr(error, "remedy", "Check LOCI_EMBEDDER and its settings."))]
+
+
+def _version(settings: Settings, graph: Graph) -> Finding:
+    version, edition = graph.check_version()
+    return Finding("database", True, f"Neo4j {version} {edition}")
+
+
+def _clock(settings: Settings, graph: Graph) -> Finding:
+    skew = abs(graph.server_ms() - now_ms())
+    return Finding("clock", skew < MOST_SKEW_MS, f"{skew} ms from the database's", "Set both clocks by a time service.")
+
+
+def _indexes(settings: Settings, graph: Graph) -> Finding:
+    states = index_states(graph)
+    bad = sorted(name for name, state in states.items() if state != "ONLINE")
+    seen = f"{len(states)} online" if not bad else f"not online: {', '.join(bad)}"
+    return Finding("indexes", bool(states) and not bad, seen, "Run `loci migrate`, and wait while they are built.")
+
+
+def _space(settings: Settings, graph: Graph) -> Finding:
+    space = current_space(graph)
+    seen = f"{space.identity}, {space.dimensions} dimensions" if space else "none recorded yet"
+    return Finding("vectors", space is not None, seen, "Run `loci migrate`.")
+
+
+def _api(settings: Settings) -> Finding:
+    url = Home(settings.home_path).read_credentials().get("base_url") or f"http://{settings.host}:{settings.port}"
+    try:
+        status = httpx2.get(f"{url}/v1/health", timeout=5).json()["status"]
+    except (httpx2.HTTPError, ValueError, KeyError):
+        return Finding("api", False, f"{url} does not answer", "Start it with `loci serve`.")
+    return Finding("api", status == "healthy", f"{url} is {status}", "See its log.")
