@@ -1,12 +1,13 @@
 """What one API process holds: built once by `create_app`, reached from anywhere inside a request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
 
 from app.config import Settings
 from app.embeddings import Embedder
+from app.services.words import WordCounts
 from graph.driver import Graph
 from graph.migrations import Space
 from graph.sequences import Sequence
@@ -23,6 +24,7 @@ class State:
     pepper: str
     started_ms: int
     sequence: Sequence
+    words: WordCounts = field(default_factory=WordCounts)
 
 
 def state() -> State:

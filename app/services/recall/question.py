@@ -1,0 +1,60 @@
+"""What a search takes from the words of a question. Nothing of the client's text is ever read as query syntax."""
+
+import re
+from dataclasses import dataclass
+
+from app.services.extract import extract, name_key
+
+MOST_WORDS = 48
+LONGEST_WORD = 64
+NAMES_FROM = 1_000
+
+# What questions are made of says nothing about the answer.
+QUESTION_WORDS = frozenset(
+    "what when where who whom whose which why how do does did have has had was were am can could would should".split()
+)
+# The english analyzer drops these, and a clause that it empties would match everything.
+STOP_WORDS = frozenset(
+    """a an and are as at be but by for if in into is it no not of on or such that the their then there these they this
+    to was will with""".split()
+)
+MONTHS = frozenset(
+    "january february march april may june july august september october november december".split()
+)
+_WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
+_POSSESSIVE = re.compile(r"['\u2019]s$")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, read once.
+
+    `words` are its telling words in order, each once; `pairs` those that stand side by side; `dated` the words that may
+    be part of a date; `names` the keys of the names in it; `padded` the whole text as ` word word `.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    dated: tuple[str, ...]
+    names: tuple[str, ...]
+    padded: str
+
+
+def read(text: str, analyzer: str = "english") -> Question:
+    """Return what there is to search for in a question; `analyzer` names that of the text index."""
+    plain = [_POSSESSIVE.sub("", word.lower())[:LONGEST_WORD] for word in _WORD.findall(text)]
+    told = [word for word in plain if word not in QUESTION_WORDS] or plain
+    if analyzer == "english":
+        told = [word for word in told if word not in STOP_WORDS]
+    words = tuple(dict.fromkeys(told))[:MOST_WORDS]
+    told = told[:MOST_WORDS]
+    names = tuple(mention.key for mention in extract(text[:NAMES_FROM]))
+    return Question(
+        text=text,
+        words=words,
+        pairs=tuple(dict.fromkeys(zip(told, told[1:], strict=False))),
+        dated=tuple(word for word in words if word.isdigit() or word in MONTHS),
+        names=names,
+        padded=f" {name_key(text[:NAMES_FROM])} {' '.join(plain)} ",
+    )
