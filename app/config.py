@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
@@ -151,7 +151,8 @@ def load_settings() -> Settings:
     try:
         env.seal()
     except EnvValidationError as error:
-        problems += [_problem(name, reasons) for name, reasons in error.error_messages.items()]
+        reasons = cast(Mapping[str, list[str]], error.error_messages)  # always a mapping when sealed
+        problems += [_problem(name, said) for name, said in reasons.items()]
     if not problems:
         problems = _contradictions(settings := Settings(**values))
     if problems:

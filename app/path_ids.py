@@ -1,9 +1,15 @@
 """Ids in paths: anything but a canonical UUID is a 422 that names the parameter, wherever the route is."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from flask import Flask, request
 
 from app.errors import invalid
 from app.ids import is_uuid
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def init_app(app: Flask) -> None:
@@ -21,10 +27,10 @@ def init_app(app: Flask) -> None:
 class SingleSlash:
     """WSGI middleware: a client whose base URL ends in a slash asks for `//v1/...`; a redirect would lose its POST."""
 
-    def __init__(self, app):  # type: ignore[no-untyped-def]
+    def __init__(self, app: "WSGIApplication") -> None:
         self.app = app
 
-    def __call__(self, environ, start_response):  # type: ignore[no-untyped-def]
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path.startswith("//"):
             environ["PATH_INFO"] = "/" + path.lstrip("/")

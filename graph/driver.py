@@ -15,7 +15,9 @@ from graph.records import Row, rows
 T = TypeVar("T")
 
 LOWEST_VERSION = (2026, 6)
-BROKEN_VERSIONS = {(2026, 8, 0): "Its query results cannot be trusted; the vendor withdrew it."}
+BROKEN_VERSIONS: dict[tuple[int, ...], str] = {
+    (2026, 8, 0): "Its query results cannot be trusted; the vendor withdrew it."
+}
 
 COMPONENTS = "CALL dbms.components() YIELD name, versions, edition RETURN name, versions[0] AS version, edition"
 PING = "RETURN 1 AS ok"

@@ -19,7 +19,7 @@ HIDDEN = frozenset({"embedding", "embedding_b"})
 
 def rows(records: Iterable[Record]) -> list[Row]:
     """Return one plain dict a record, keyed as the query's RETURN names them."""
-    return [{key: plain(value) for key, value in record.items()} for record in records]
+    return [dict(zip(record.keys(), map(plain, record.values()), strict=True)) for record in records]
 
 
 def plain(value: Any) -> Any:
@@ -27,7 +27,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (str, int, float, bool)) or value is None:
         return value
     if isinstance(value, (Node, Relationship)):
-        return {key: plain(item) for key, item in value.items() if key not in HIDDEN}
+        return {key: plain(value[key]) for key in value if key not in HIDDEN}
     if isinstance(value, Vector):
         return value.to_native()
     if isinstance(value, dict):

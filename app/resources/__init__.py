@@ -1,11 +1,15 @@
 """One blueprint per noun, in the order the documentation shows them."""
 
-from app.resources import agents, health, keys, memories, sessions
+from app.resources.agents import blueprint as agents
+from app.resources.health import blueprint as health
+from app.resources.keys import blueprint as keys
+from app.resources.memories import blueprint as memories
+from app.resources.sessions import blueprint as sessions
 
 BLUEPRINTS = (
-    health.blueprint,
-    memories.blueprint,
-    agents.blueprint,
-    sessions.blueprint,
-    keys.blueprint,
+    health,
+    memories,
+    agents,
+    sessions,
+    keys,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import marshmallow as ma
 import orjson
@@ -30,6 +30,11 @@ class Schema(ma.Schema):
     def _keeps_null(self, key: str) -> bool:
         field = self.fields.get(key)
         return field is not None and field.metadata.get("null_means_none", False) is True
+
+
+def described(kwargs: dict[str, Any], **facts: str) -> dict[str, Any]:
+    """Return a field's arguments with `facts` for the API document beside its own metadata."""
+    return {**kwargs, "metadata": {**facts, **kwargs.get("metadata", {})}}
 
 
 class Text(fields.String):
@@ -62,8 +67,7 @@ class Id(Text):
     """A canonical hyphenated UUID, lower-cased."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=[check_uuid], **kwargs)
-        self.metadata.setdefault("format", "uuid")
+        super().__init__(validate=[check_uuid], **described(kwargs, format="uuid"))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return super()._deserialize(value, attr, data, **kwargs).lower()
@@ -73,14 +77,14 @@ class Metadata(fields.Dict):
     """A JSON object of the client's own, at most 10 KB as compact JSON."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
-        found: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)
+        found = cast(dict[str, Any], super()._deserialize(value, attr, data, **kwargs))  # type: ignore[no-untyped-call]
         check_json(found, DEEPEST)
         if len(orjson.dumps(found)) > METADATA_BYTES:
             raise ValidationError("must be at most 10 KB as JSON")
         return found
 
 
-class Moment(fields.Field):
+class Moment(fields.Field[int]):
     """A time given as ISO 8601 or unix seconds; loads to epoch milliseconds."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -97,24 +101,21 @@ class Moment(fields.Field):
         return _in_range((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-class IsoTime(fields.Field):
+class IsoTime(fields.Field[Any]):
     """Epoch milliseconds shown as ISO 8601 in UTC."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(dump_only=True, **kwargs)
-        self.metadata.setdefault("type", "string")
-        self.metadata.setdefault("format", "date-time")
+        super().__init__(dump_only=True, **described(kwargs, type="string", format="date-time"))
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return iso(value)
 
 
-class UnixTime(fields.Field):
+class UnixTime(fields.Field[Any]):
     """Epoch milliseconds shown as unix seconds."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(dump_only=True, **kwargs)
-        self.metadata.setdefault("type", "integer")
+        super().__init__(dump_only=True, **described(kwargs, type="integer"))
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> int | None:
         return seconds(value)

@@ -42,7 +42,7 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
             "content_hash": content_hash(content),
             "said_since": now_ms(),
             "embedding_model": parts.embedder.identity,
-            "salience": salience(body.get("importance", before["importance"]), len(mentions)),
+            "salience": salience(float(body.get("importance", before["importance"])), len(mentions)),
         }
         memories.update(id, _changes(body, before) | said, vector(embedding))
         link(parts, caller, tx, [(id, mentions)])
