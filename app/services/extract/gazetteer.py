@@ -14,7 +14,8 @@ from .words import is_common, is_opener
 # Short capitals are often ordinary words in lower case ("rest", "ram", "who"); these are not.
 _LOWER_OK = frozenset(
     """api sql nosql html css json yaml toml xml csv http https jwt aws gcp ssh sftp ftp tcp udp dns tls ssl ssd gpu cpu
-    usb vpn cdn sdk cli orm uuid llm nlp npm pip k8s gdpr hipaa oauth oauth2 sso saml smtp imap cors csrf php k8s kpi okr
+    usb vpn cdn sdk cli orm uuid llm nlp npm pip k8s gdpr hipaa oauth oauth2 sso saml smtp imap cors csrf php kpi
+    okr
     ios macos""".split()
 )
 _TOKEN = re.compile(r"\.?\w[\w+#]*(?:[./&-][\w+#]+)*")
@@ -186,6 +187,6 @@ class StartTest:
             if char in self._QUOTE:
                 return True
             if char not in self._SKIP:
-                # Past the blank after an abbreviation such as "e.g." nothing starts, but a wrong "yes" only costs doubt.
+                # Nothing starts after "e.g. ", but a wrong "yes" only costs doubt.
                 return char in self._END or ord(char) >= 0x1F000
         return stop == 0

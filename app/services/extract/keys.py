@@ -44,8 +44,8 @@ _LEADING = re.compile(r"^(?:the|an?) (?=\S{3})")
 
 @lru_cache(maxsize=32_768)
 def name_key(name: str) -> str:
-    """The key under which a name is looked up and counted once: `name` without regard to case, quotes, dashes, a leading
-    article, a trailing possessive, the plural of common nouns, and with well-known short forms spelled out.
+    """The key under which a name is looked up and counted once: `name` without regard to case, quotes, dashes, a
+    leading article, a trailing possessive, the plural of common nouns, and with well-known short forms spelled out.
 
     Identifiers, paths, e-mail addresses and URLs keep their punctuation. Empty when nothing is left of `name`.
     """

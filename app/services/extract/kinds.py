@@ -34,7 +34,8 @@ _LAST = _table(
     concept="""theory principle effect law theorem method model paradox syndrome disease disorder therapy hypothesis""",
 )
 _FIRST = _table(
-    organization="university institute ministry bank department bureau royal hotel fc ac club college church federal society order",
+    organization="""university institute ministry bank department bureau royal hotel fc ac club college church
+    federal society order""",
     location="lake mount mt fort port cape new north south east west san santa los las",
     event="battle treaty siege tour",
     project="project operation mission apollo",
@@ -42,11 +43,14 @@ _FIRST = _table(
 _BEFORE = _table(
     location="in near to from visited visit visiting across around toward towards outside",
     organization="at joined joining acquired founded acquires hired employer startup company firm",
-    technology="using use uses via adopt adopted deploy deployed upgrade upgrading upgraded migrate library framework language database",
-    person="""with met told asked asks ask tell called by named friend colleague brother sister son daughter wife husband
-    girlfriend boyfriend cousin mom dad thanks hi hey dear hello cc owner assignee reporter author says regards love
+    technology="""using use uses via adopt adopted deploy deployed upgrade upgrading upgraded migrate library
+    framework language database""",
+    person="""with met told asked asks ask tell called by named friend colleague brother sister son daughter wife
+    husband girlfriend boyfriend cousin mom dad thanks hi hey dear hello cc owner assignee reporter author
+    says regards love
     partner coach teacher""",
-    document="wrote painted composed directed read reading watched watching novel book film movie song album titled entitled",
+    document="""wrote painted composed directed read reading watched watching novel book film movie song album
+    titled entitled""",
 )
 _AFTER = _table(
     person="""said says asked asks told thinks wants prefers preferred likes loves hates lives lived works worked moved
@@ -55,14 +59,15 @@ _AFTER = _table(
     organization="announced acquired employs hired launched shares inc ltd reports investor investigates",
     project="project initiative programme program milestone rollout",
     event="festival conference tournament",
-    technology="library framework server cluster index query queries driver replica container containers syntax compiler",
+    technology="""library framework server cluster index query queries driver replica container containers syntax
+    compiler""",
     location="coast airport city",
 )
 _CODE_SHAPED = ("error", "exception", "client", "server", "service", "store", "repository", "handler", "manager")
 
 
 def kind_of(tokens: list[str], before: str, after: str, *, honorific: bool, quoted: bool) -> tuple[EntityType, float]:
-    """Type and confidence (0 to 1) of the name made of `tokens`; `before` and `after` are its neighbours in lower case."""
+    """Type and confidence (0 to 1) of the name `tokens`; `before` and `after` are its neighbours in lower case."""
     if honorific:
         return "person", 0.9
     listed = listed_type(" ".join(tokens))

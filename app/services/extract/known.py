@@ -10,7 +10,7 @@ from rapidfuzz.distance import OSA
 from .gazetteer import is_listed, lowered, on_boundaries
 from .keys import name_key
 from .mention import EntityType
-from .words import is_common
+from .words import is_common, is_opener
 
 MIN_FUZZY = 6
 _SHORT = 2
@@ -18,7 +18,7 @@ _SHORT = 2
 
 @dataclass(frozen=True, slots=True)
 class KnownHit:
-    """A name of the tenant at `start`:`end`; `name` and `key` are those of the entity, not of the alias that matched."""
+    """A name of the tenant at `start`:`end`; `name` and `key` are the entity's, not those of the alias that matched."""
 
     start: int
     end: int
@@ -57,7 +57,7 @@ class KnownNames:
             lower = lowered(name)
             if not lower.strip():
                 continue
-            exact_case = len(lower) <= _SHORT or (" " not in lower and is_common(lower))
+            exact_case = len(lower) <= _SHORT or (" " not in lower and _is_word(lower, entity_type))
             known = _Known(own_key, own_name, entity_type, entity_id, name, exact_case)
             spelled[lower].append(known)
             for alias_key in {name_key(name), key if key == own_key else ""} - {""}:
@@ -88,7 +88,7 @@ class KnownNames:
                 end = _plural_end(lower, start, end, known)
                 if end < 0:
                     continue
-            if not known.exact_case or text[start:end] == known.spelled:
+            if not known.exact_case or text[start : start + length] == known.spelled:
                 hits.append(KnownHit(start, end, known.key, known.name, known.entity_type, known.entity_id))
         return _longest(hits)
 
@@ -131,13 +131,25 @@ class KnownNames:
         return found
 
 
+_WORD_LIKE: frozenset[EntityType] = frozenset({"concept", "skill", "metric", "document", "event", "other"})
+
+
+def _is_word(lower: str, entity_type: EntityType) -> bool:
+    """Whether the name, in lower case, is an ordinary word that means something else ("will"), unlike "webhook"."""
+    return is_opener(lower) or (entity_type not in _WORD_LIKE and is_common(lower))
+
+
 def _nowhere(known: _Known) -> KnownHit:
     return KnownHit(-1, -1, known.key, known.name, known.entity_type, known.entity_id)
 
 
 def _plural_end(lower: str, start: int, end: int, known: _Known) -> int:
     """End of the plural of a known name, or -1: "webhooks" is "Webhook", "Roberts" is not "Robert"."""
-    if lower[end : end + 1] == "s" and on_boundaries(lower, start, end + 1) and name_key(lower[start : end + 1]) == name_key(known.spelled):
+    if (
+        lower[end : end + 1] == "s"
+        and on_boundaries(lower, start, end + 1)
+        and name_key(lower[start : end + 1]) == name_key(known.spelled)
+    ):
         return end + 1
     return -1
 

@@ -12,7 +12,9 @@ from .mention import EntityType
 from .words import DEMONYMS, DETERMINERS, HONORIFICS, ROLES, is_common, is_opener, is_ordinary
 
 MAX_TOKENS = 12
-_STRONG = "of|de|del|della|dello|di|da|dos|das|du|des|van|von|der|den|ter|zu|la|le|las|los|el|al|bin|ibn|bint|y|e|wa|ye|&"
+_STRONG = (
+    "of|de|del|della|dello|di|da|dos|das|du|des|van|von|der|den|ter|zu|la|le|las|los|el|al|bin|ibn|bint|y|e|wa|ye|&"
+)
 _WEAK = re.compile(r" (?:and|for|in|on|to|with|from|at|or)(?: (?:the|a|an))? | the |, (?:and|the) ")
 _WEAK_TITLE = frozenset("and in on to with for".split())
 _NEXT_WORD = re.compile(r"[ \t]{1,3}([^\W\d_]{1,30})")
@@ -52,7 +54,8 @@ def _span() -> re.Pattern[str]:
         rf"(?:(?:Dr|Mr|Mrs|Ms|Prof|St|Mt|Ft|Sr|Jr|Gen|Col|Lt|Capt|Rev|Hon|Gov|Sen)\.|(?:{upper}\.){{1,5}}"
         rf"|(?:[dlDLO]['\u2019]|al-|el-|ad-|an-|as-)?{upper}\w{{0,60}}{inner}[+#]{{0,2}})"
     )
-    joint = rf"[ \t]{{1,2}}(?:(?:(?:{_STRONG})[ \t](?:(?:the|la|las|los|der|den)[ \t])?)?{word}|\d{{1,3}}(?:\.\d{{1,3}}){{0,2}}(?![\w:/%.-]\w|%))"
+    particle = rf"(?:{_STRONG})[ \t](?:(?:the|la|las|los|der|den)[ \t])?"
+    joint = rf"[ \t]{{1,2}}(?:(?:{particle})?{word}|\d{{1,3}}(?:\.\d{{1,3}}){{0,2}}(?![\w:/%.-]\w|%))"
     return re.compile(rf"(?<![\w@#/.$\u2019'])(?:{word})(?:{joint}){{0,{MAX_TOKENS - 1}}}")
 
 
@@ -65,7 +68,11 @@ def _upper_class() -> str:
                 runs[-1][1] = code
             else:
                 runs.append([code, code])
-    return "[" + "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" if a != b else re.escape(chr(a)) for a, b in runs) + "]"
+    return (
+        "["
+        + "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" if a != b else re.escape(chr(a)) for a, b in runs)
+        + "]"
+    )
 
 
 class NameFinder:
@@ -170,7 +177,12 @@ class NameFinder:
         while pieces:
             word = _plain(pieces[0][1])
             following = pieces[1][1] if len(pieces) > 1 else ""
-            if word in HONORIFICS and word not in _KEEP_TITLE and following[:1].isupper() and listed_type(following) is None:
+            if (
+                word in HONORIFICS
+                and word not in _KEEP_TITLE
+                and following[:1].isupper()
+                and listed_type(following) is None
+            ):
                 honorific = True
             elif word in ROLES and len(pieces) > 2 and following.islower():
                 pieces = pieces[1:]
@@ -194,7 +206,9 @@ class NameFinder:
             return honorific or self._single(tokens[0], lower[0], opening)
         if listed_type(" ".join(tokens)) is not None or (lower[0] in _NAMED_BY and not tokens[-1].isdigit()):
             return True
-        if all(token.isdigit() or is_common(word) or word in DEMONYMS for token, word in zip(tokens, lower, strict=True)):
+        if all(
+            token.isdigit() or is_common(word) or word in DEMONYMS for token, word in zip(tokens, lower, strict=True)
+        ):
             numbered = tokens[-1].isdigit() and len(tokens) == 2
             return not opening and not numbered and not all(is_opener(w) or w in ROLES for w in lower)
         if opening and all(token.isdigit() or is_ordinary(word) for token, word in zip(tokens, lower, strict=True)):
@@ -210,7 +224,7 @@ class NameFinder:
         if is_opener(lower) or is_common(lower):
             # A listed name that is an ordinary word as well is the gazetteer's to judge.
             return False
-        head, hyphen, tail = token.rpartition("-")
+        _, hyphen, tail = token.rpartition("-")
         if hyphen and tail.islower() and is_ordinary(tail):
             return False  # "GDPR-like", "Well-crafted"
         if token.isupper() and len(token) <= 8:
@@ -265,4 +279,3 @@ def _shouted_ranges(text: str) -> list[tuple[int, int]]:
         if len(words) > 2 and sum(w.isupper() for w in words) > 0.6 * len(words):
             ranges.append((match.start(), match.end()))
     return ranges
-

@@ -45,7 +45,9 @@ _DATE = re.compile(
     rf"|\b(?P<m3>{_MONTH}),? (?P<y3>{_YEAR})\b"
     rf"|\bQ(?P<q>[1-4])[ /](?P<qy>{_YEAR})\b"
 )
-_YEAR_ALONE = re.compile(r"(?<![\w.,:/$\u20ac\u00a3#%=+-])(1\d{3}|20\d\d)(?![\w:/%$\u20ac=]|[.,]\d|-\d{3})(?:(?= ([a-z]+)))?")
+_YEAR_ALONE = re.compile(
+    r"(?<![\w.,:/$\u20ac\u00a3#%=+-])(1\d{3}|20\d\d)(?![\w:/%$\u20ac=]|[.,]\d|-\d{3})(?:(?= ([a-z]+)))?"
+)
 _UNITS = frozenset(
     """ms s sec seconds minutes hours days weeks months years users people items rows bytes kb mb gb tb tokens requests
     characters chars words lines files km m miles meters metres kg g lbs pounds dollars euros calories kcal steps words
@@ -54,15 +56,25 @@ _UNITS = frozenset(
 )
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'`\u201c\u201d\\)\]}]{3,500}")
-_EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
-_HANDLE = re.compile(r"(?<![\w@./:-])@[A-Za-z_]\w{1,38}(?:[.-]\w{1,38}){0,3}(?![\w/(@]|\.\w|[ \t]*\n[ \t]*(?:async )?(?:def|class|@))")
-_DECORATORS = frozenset("@property @dataclass @staticmethod @classmethod @media @import @override @param @return @pytest.fixture".split())
+_EMAIL = re.compile(
+    r"(?<![\w.%+-])[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,24}(?![\w-])"
+)
+_HANDLE = re.compile(
+    r"(?<![\w@./:-])@[A-Za-z_]\w{1,38}(?:[.-]\w{1,38}){0,3}(?![\w/(@]|\.\w|[ \t]*\n[ \t]*(?:async )?(?:def|class|@))"
+)
+_DECORATORS = frozenset(
+    "@property @dataclass @staticmethod @classmethod @media @import @override @param @return @pytest.fixture".split()
+)
 
 _TICKET = re.compile(r"(?<![\w-])[A-Z][A-Z0-9]{1,9}-\d{1,6}(?![\w-])")
-_NO_TICKET = frozenset("UTF SHA GPT COVID ISO AES RFC RSA MD HTTP TLS SSL IPV ES PS USB H B F A CVE IEEE BERT ROUGE BLEU".split())
+_NO_TICKET = frozenset(
+    "UTF SHA GPT COVID ISO AES RFC RSA MD HTTP TLS SSL IPV ES PS USB H B F A CVE IEEE BERT ROUGE BLEU".split()
+)
 _FILE = re.compile(
-    r"(?<![\w./-])/?(?:[\w.-]{1,80}/){0,12}[\w.-]{1,80}\.(?:pyi?|jsx?|tsx?|mdx?|ya?ml|json[l5]?|toml|sql|sh|cfg|ini|java|go|rs|[ch]|cpp|cs"
-    r"|rb|php|html?|css|txt|csv|tsv|pdf|docx?|xlsx?|pptx?|ipynb|cypher|lock|xml|proto|tf|kt|swift|lua|env|conf)\b(?![\w/])"
+    r"(?<![\w./-])/?(?:[\w.-]{1,80}/){0,12}[\w.-]{1,80}\.(?:pyi?|jsx?|tsx?|mdx?|ya?ml|json[l5]?|toml|sql|sh|cfg"
+    r"|ini|java|go|rs|[ch]|cpp|cs"
+    r"|rb|php|html?|css|txt|csv|tsv|pdf|docx?|xlsx?|pptx?|ipynb|cypher|lock|xml|proto|tf|kt|swift|lua|env"
+    r"|conf)\b(?![\w/])"
 )
 _SNAKE = re.compile(r"(?<![\w./-])(?:__)?[A-Za-z][A-Za-z0-9]{0,60}(?:_[A-Za-z0-9]{1,60}){1,12}(?:__)?(?![\w-])")
 _CALL = re.compile(r"(?<![\w./-])([A-Za-z_]\w{1,60}(?:\.[A-Za-z_]\w{0,60}){0,5})\(\)")
@@ -75,14 +87,19 @@ _PASCAL_TAILS = frozenset(
     Container Context Controller Decorator Dialog Driver Dto Engine Entity Enum Error Event Exception Executor Factory
     Field Filter Form Formatter Graph Handle Handler Helper Id Impl Index Info Interface Item Iterator Job Key Layout
     Lexer List Listener Loader Lock Logger Manager Map Mapper Matcher Middleware Mixin Model Module Node Object Observer
-    Options Page Pair Parser Path Plugin Policy Pool Processor Protocol Provider Proxy Query Queue Reader Record Registry
-    Repository Request Resolver Resource Response Result Router Runner Schema Serializer Server Service Session Set
+    Options Page Pair Parser Path Plugin Policy Pool Processor Protocol Provider Proxy Query Queue Reader Record
+    Registry Repository Request Resolver Resource Response Result Router Runner Schema Serializer Server
+    Service Session Set
     Settings State Store Strategy Stream Table Task Template Test Thread Token Tree Type Util Utils Validator Value View
     Visitor Warning Widget Worker Wrapper Writer""".split()
 )
-_HEADER = re.compile(r"\b(?:Accept|Access|Cache|Content|Idempotency|If|Last|Retry|Set|Transfer|User|X)(?:-[A-Z][A-Za-z]{1,20}){1,4}\b")
+_HEADER = re.compile(
+    r"\b(?:Accept|Access|Cache|Content|Idempotency|If|Last|Retry|Set|Transfer|User|X)(?:-[A-Z][A-Za-z]{1,20}){1,4}\b"
+)
 _PACKAGE = re.compile(r"(?<![\w./@-])[a-z][a-z0-9]{1,30}(?:-[a-z0-9]{2,30}){1,3}(?![\w/-])")
-_NO_PACKAGE = frozenset("based like style first only native specific compatible free related driven powered side aware ready heavy friendly".split())
+_NO_PACKAGE = frozenset(
+    "based like style first only native specific compatible free related driven powered side aware ready".split()
+)
 _BACKTICK = re.compile(r"`([^`\s]{2,80})`")
 _LOOKS_LIKE_CODE = re.compile(r"\w*[A-Z_./:-][\w./:-]+|[\w.]+[_./:]\w+")
 _NOT_CODE_TLD = frozenset("com org net io dev app co uk de fr ai eu edu gov example invalid test local".split())
@@ -124,7 +141,7 @@ def _urls(text: str) -> Iterator[Found]:
 def _emails(text: str) -> Iterator[Found]:
     for match in _EMAIL.finditer(text):
         address = match.group().rstrip(".-")
-        yield Found(match.start(), match.start() + len(address), address, "other", 0.98, address.lower())
+        yield Found(match.start(), match.start() + len(address), address, "other", 0.98)
 
 
 def _handles(text: str) -> Iterator[Found]:
@@ -145,7 +162,9 @@ def _files(text: str) -> Iterator[Found]:
             yield Found(match.start(), match.end(), match.group(), "document", 0.9)
 
 
-def _code(pattern: re.Pattern[str], accept: Callable[[re.Match[str]], bool], confidence: float) -> Callable[[str], Iterator[Found]]:
+def _code(
+    pattern: re.Pattern[str], accept: Callable[[re.Match[str]], bool], confidence: float
+) -> Callable[[str], Iterator[Found]]:
     group = 1 if pattern.groups and not pattern.groupindex else 0
 
     def search(text: str) -> Iterator[Found]:
@@ -178,7 +197,9 @@ def _pascal_code(match: re.Match[str]) -> bool:
 
 def _package(match: re.Match[str]) -> bool:
     head, _, tail = match.group().rpartition("-")
-    return is_listed(head) and listed_type(head) == "technology" and tail not in _NO_PACKAGE and not is_common(tail + "s-")
+    return (
+        is_listed(head) and listed_type(head) == "technology" and tail not in _NO_PACKAGE and not is_common(tail + "s-")
+    )
 
 
 def _backtick(match: re.Match[str]) -> bool:

@@ -1,13 +1,15 @@
 """Extraction by rules: forms, listed names, capitalised names, the tenant's own names, the title."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
+from typing import TypeVar
 
 from . import gazetteer, patterns
 from .gazetteer import Hit, StartTest
 from .keys import name_key
 from .kinds import kind_of
-from .known import KnownNames
+from .known import KnownHit, KnownNames
 from .mention import NOT_IN_TEXT, EntityType, Mention, Source, clean_name, is_date_key
 from .names import Name, NameFinder
 from .words import is_common
@@ -17,14 +19,25 @@ MAX_TITLE = 120
 MAX_TEXT = 100_000
 _MASK = "\x02"
 _PARENTHESIS = re.compile(r"\s*\(([^()]*)\)\s*$")
-_SPEAKER = re.compile(r"^[ \t]{0,3}([^\W\d_][\w.'\u2019-]{0,30}(?: [^\W\d_][\w.'\u2019-]{0,30}){0,2})[ \t]?:(?=\s)", re.MULTILINE)
+_SPEAKER = re.compile(
+    r"^[ \t]{0,3}([^\W\d_][\w.'\u2019-]{0,30}(?: [^\W\d_][\w.'\u2019-]{0,30}){0,2})[ \t]?:(?=\s)", re.MULTILINE
+)
 _GLOSS: dict[str, EntityType] = {
     word: kind  # type: ignore[misc]
     for kind, words in (
-        ("document", "film novel book song album magazine series show play poem painting story musical soundtrack anime manga comics ep"),
-        ("location", "city town village river county state country island lake mountain district suburb province region park"),
+        (
+            "document",
+            "film novel book song album magazine series show play poem painting story musical soundtrack anime ep",
+        ),
+        (
+            "location",
+            "city town village river county state country island lake mountain district suburb province region park",
+        ),
         ("organization", "company band organization organisation club team school university group duo label network"),
-        ("person", "bishop actor actress politician footballer singer musician writer author director painter king queen priest cricketer composer"),
+        (
+            "person",
+            "bishop actor actress politician footballer singer musician writer author director painter priest composer",
+        ),
         ("technology", "software language library framework database protocol"),
         ("product", "game app console"),
     )
@@ -61,8 +74,8 @@ class _Collector:
         old = self._best.get(key)
         self._best[key] = new if old is None else _merged(old, new)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._best
+    def drop(self, key: str) -> None:
+        self._best.pop(key, None)
 
     def best(self) -> list[Mention]:
         def rank(mention: Mention) -> tuple[bool, float, int]:
@@ -78,8 +91,9 @@ def _merged(old: Mention, new: Mention) -> Mention:
     placed = [m for m in (old, new) if m.start != NOT_IN_TEXT]
     first = min(placed, key=lambda m: m.start, default=old)
     known = old if old.entity_id else new
+    shown = known if known.entity_id else next((m for m in (old, new) if m.about), first)
     return Mention(
-        known.name if known.entity_id else first.name,
+        shown.name,
         old.key,
         surer.entity_type,
         surer.confidence,
@@ -99,29 +113,49 @@ def extract(text: str, title: str | None = None, known: KnownNames | None = None
     """
     text = text[:MAX_TEXT]
     found = _Collector()
-    unsure = _scan(text, found, offset=True)
+    exact = known.find(text) if known is not None else []
+    names = _scan(text, found, exact)
     if known is not None:
-        _add_known(text, known, found, unsure)
+        _add_exact(exact, found)
+        _add_near(known, names, found)
     if title and title.strip():
         _add_title(title.strip(), found, known)
     return found.best()
 
 
-def _scan(text: str, found: _Collector, *, offset: bool) -> list[Name]:
-    """Adds what the rules find in `text` and returns the capitalised names among it."""
+def _scan(text: str, found: _Collector, exact: list[KnownHit], *, offset: bool = True) -> list[Name]:
+    """Adds what the rules find in `text` outside the known names; returns the capitalised names among it."""
+    known_at = [(hit.start, hit.end) for hit in exact]
     forms = patterns.find(text)
-    for form in forms:
+    for form in _not_within(forms, known_at):
         found.add(form.name, form.entity_type, form.confidence, *_place(form.start, form.end, offset), key=form.key)
     masked = _masked(text, forms)
     is_start = StartTest(masked)
     names = list(_speakers(masked)) + NameFinder(masked, is_start).find()
     hits = gazetteer.find(masked, gazetteer.lowered(masked), is_start)
     kept = _without_covered(names, hits)
+    outside = _outside(hits, kept)
+    kept = _not_within(kept, known_at)
     for name in kept:
         found.add(name.name, name.entity_type, name.confidence, *_place(name.start, name.end, offset))
-    for hit in _outside(hits, kept):
+    for hit in _not_within(outside, known_at):
         found.add(hit.name, hit.entity_type, 0.92 if hit.sure else 0.6, *_place(hit.start, hit.end, offset))
     return kept
+
+
+_Spanned = TypeVar("_Spanned", patterns.Found, Name, Hit)
+
+
+def _not_within(items: list[_Spanned], spans: list[tuple[int, int]]) -> list[_Spanned]:
+    if not spans:
+        return items
+    starts = [start for start, _ in spans]
+
+    def free(item: _Spanned) -> bool:
+        i = bisect_right(starts, item.start) - 1
+        return i < 0 or item.end > spans[i][1]
+
+    return [item for item in items if free(item)]
 
 
 def _place(start: int, end: int, offset: bool) -> tuple[int, int]:
@@ -160,7 +194,9 @@ def _without_covered(names: list[Name], hits: list[Hit]) -> list[Name]:
     return [
         name
         for name in names
-        if not any(h.start <= name.start and name.end <= h.end and h.end - h.start > name.end - name.start for h in long_hits)
+        if not any(
+            h.start <= name.start and name.end <= h.end and h.end - h.start > name.end - name.start for h in long_hits
+        )
     ]
 
 
@@ -178,35 +214,61 @@ def _outside(hits: list[Hit], names: list[Name]) -> list[Hit]:
     return kept
 
 
-def _add_known(text: str, known: KnownNames, found: _Collector, names: list[Name]) -> None:
-    exact = known.find(text)
-    for hit in exact:
+def _add_exact(hits: list[KnownHit], found: _Collector) -> None:
+    for hit in hits:
         found.add(
-            hit.name, hit.entity_type, 0.99, hit.start, hit.end, key=hit.key, source="known", entity_id=hit.entity_id
+            hit.name,
+            hit.entity_type,
+            0.99,
+            hit.start,
+            hit.end,
+            key=hit.key,
+            source="known",
+            entity_id=hit.entity_id,
         )
-    covered = [(hit.start, hit.end) for hit in exact]
+
+
+def _add_near(known: KnownNames, names: list[Name], found: _Collector) -> None:
+    """Replaces names that are a misspelling of a known one, or another spelling with the same key."""
     for name in names:
-        if any(start < name.end and name.start < end for start, end in covered):
-            continue
         near = known.near(name.name)
-        if near is not None:
-            found.add(
-                near.name, near.entity_type, 0.8, name.start, name.end, key=near.key, source="known", entity_id=near.entity_id
-            )
+        if near is None:
+            continue
+        found.drop(name_key(name.name))
+        sure = 0.99 if near.key == name_key(name.name) else 0.8
+        found.add(
+            near.name,
+            near.entity_type,
+            sure,
+            name.start,
+            name.end,
+            key=near.key,
+            source="known",
+            entity_id=near.entity_id,
+        )
 
 
 def _add_title(title: str, found: _Collector, known: KnownNames | None) -> None:
-    _scan(title, found, offset=False)
+    _scan(title, found, [], offset=False)
     if len(title) > MAX_TITLE:
         return
     bare = _PARENTHESIS.sub("", title)
     for name in dict.fromkeys((title, bare)):
+        if clean_name(name) is None:
+            continue
         kind, confidence = _title_type(title, name)
         hit = known.exact(name) if known is not None else None
         if hit is not None:
             found.add(
-                hit.name, hit.entity_type, 0.99, NOT_IN_TEXT, NOT_IN_TEXT,
-                key=hit.key, about=True, source="known", entity_id=hit.entity_id,
+                hit.name,
+                hit.entity_type,
+                0.99,
+                NOT_IN_TEXT,
+                NOT_IN_TEXT,
+                key=hit.key,
+                about=True,
+                source="known",
+                entity_id=hit.entity_id,
             )
         else:
             found.add(name, kind, confidence, NOT_IN_TEXT, NOT_IN_TEXT, about=True)

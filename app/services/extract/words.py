@@ -11,7 +11,8 @@ DEMONYMS = words("demonyms")
 
 # Words before a name that say who somebody is. They are cut off, and what follows them is a person.
 HONORIFICS = frozenset(
-    """mr mrs ms miss dr prof professor sir madam dame mister doctor president emperor empress king queen prince princess
+    """mr mrs ms miss dr prof professor sir madam dame mister doctor president emperor empress king queen prince
+    princess
     pope lord lady captain colonel general sergeant lieutenant major admiral senator governor mayor minister bishop
     archbishop father sister brother uncle aunt auntie coach judge justice saint grandma grandpa mom dad chef nurse
     officer detective inspector baron baroness count countess duke duchess sultan caliph rabbi imam sheikh""".split()
@@ -49,7 +50,8 @@ _CONTRACTION = re.compile(r"(?:'(?:m|re|ve|ll|d)|n't)$")
 # Endings of abstract nouns, verbs and adjectives: at the start of a sentence or heading an unknown word with one of
 # them is not taken for a name.
 _ABSTRACT = re.compile(
-    r"(?:ing|ly|tion|sion|ity|ness|ment|ize|ise|ify|ous|ful|able|ible|ive|ance|ence|ship|ency|ancy|ology|ical|ication|ed|ism|less|ward|izer)s?$"
+    r"(?:ing|ly|tion|sion|ity|ness|ment|ize|ise|ify|ous|ful|able|ible|ive|ance|ence|ship|ency|ancy|ology|ical"
+    r"|ication|ed|ism|less|ward|izer)s?$"
 )
 _MIN_ABSTRACT = 6
 _MAX_WORD = 24
@@ -65,7 +67,11 @@ def is_common(word: str) -> bool:
 def is_opener(word: str) -> bool:
     """Whether the lower-cased `word` starts sentences rather than names: function words, adverbs, everyday verbs."""
     word = word.replace("\u2019", "'")
-    return word in OPENERS or _CONTRACTION.search(word) is not None or (word.endswith(("ing", "ed", "ly")) and _listed(word, OPENERS))
+    return (
+        word in OPENERS
+        or _CONTRACTION.search(word) is not None
+        or (word.endswith(("ing", "ed", "ly")) and _listed(word, OPENERS))
+    )
 
 
 @lru_cache(maxsize=32_768)
