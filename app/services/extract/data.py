@@ -35,14 +35,14 @@ def _lines(name: str) -> list[str]:
 
 @cache
 def words(name: str) -> frozenset[str]:
-    """The words of a list separated by blanks, without their "~"."""
-    return frozenset(word.lstrip("~") for line in _lines(name) for word in line.split())
+    """The words of a list separated by blanks."""
+    return frozenset(word for line in _lines(name) for word in line.split())
 
 
 @cache
 def people() -> dict[str, bool]:
     """First name in lower case -> whether it is an ordinary word as well."""
-    return {word.lstrip("~"): word.startswith("~") for line in _lines("people") for word in line.split()}
+    return {word.rstrip("~"): word.endswith("~") for line in _lines("people") for word in line.split()}
 
 
 @cache

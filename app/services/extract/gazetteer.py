@@ -115,7 +115,8 @@ def find(text: str, lower: str, is_start: "StartTest") -> list[Hit]:
                 hits.append(hit)
         elif "/" in match.group():
             hits += _parts(text, match, is_start)
-    for last, (length, listed) in _phrases().iter(lower):
+    phrases = _phrases()
+    for last, (length, listed) in phrases.iter(lower) if len(phrases) else ():
         start, end = last - length + 1, last + 1
         if on_boundaries(lower, start, end):
             hit = _judge(text, start, end, listed, is_start)

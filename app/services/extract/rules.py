@@ -188,16 +188,20 @@ def _speakers(text: str) -> list[Name]:
 
 def _without_covered(names: list[Name], hits: list[Hit]) -> list[Name]:
     """Names that no longer listed name contains ("York" in "New York", "Prize" in "Nobel Prize")."""
-    long_hits = [hit for hit in hits if " " in hit.name or "'" in hit.name]
-    if not long_hits:
+    phrases: list[Hit] = []
+    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
+        if (" " in hit.name or "'" in hit.name) and not (phrases and hit.end <= phrases[-1].end):
+            phrases.append(hit)
+    if not phrases:
         return names
-    return [
-        name
-        for name in names
-        if not any(
-            h.start <= name.start and name.end <= h.end and h.end - h.start > name.end - name.start for h in long_hits
-        )
-    ]
+    starts = [hit.start for hit in phrases]
+
+    def free(name: Name) -> bool:
+        hit = phrases[max(0, bisect_right(starts, name.start) - 1)]
+        inside = hit.start <= name.start and name.end <= hit.end
+        return not inside or hit.end - hit.start == name.end - name.start
+
+    return [name for name in names if free(name)]
 
 
 def _outside(hits: list[Hit], names: list[Name]) -> list[Hit]:
