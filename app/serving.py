@@ -5,7 +5,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from app import create_app, logs
+from app import create_app, logs, warmup
 from app.bootstrap import build_state, connection, embedder
 from app.config import Settings, load_settings
 from graph.driver import Graph
@@ -39,8 +39,9 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         """Return the WSGI app of this worker process."""
         logs.configure(self.settings.log_level, self.settings.log_format)
         model = embedder(self.settings)
-        model.embed_query("warm up")
-        return create_app(build_state(self.settings, Graph(connection(self.settings)), model))
+        parts = build_state(self.settings, Graph(connection(self.settings)), model)
+        warmup.start(parts)
+        return create_app(parts)
 
 
 if __name__ == "__main__":
