@@ -141,6 +141,7 @@ MATCH (m:Memory {tenant: $tenant, id: $id})
 CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $embedding)
 """
 # The session is locked first, as writers do; then the chain is closed over the gap, and all that is the memory's goes.
+# Its own NEXT go at once: neighbours deleted in the same batch would otherwise all be tied to one another.
 DELETE = """
 CYPHER 25
 UNWIND $ids AS wanted
@@ -149,12 +150,12 @@ OPTIONAL MATCH (m)-[:IN_SESSION]->(s:Session)
 SET s.updated_at = $now
 WITH m, s
 CALL (m, s) {
-  OPTIONAL MATCH (p:Memory)-[:NEXT]->(m)
-  OPTIONAL MATCH (m)-[:NEXT]->(n:Memory)
+  OPTIONAL MATCH (p:Memory)-[i:NEXT]->(m)
+  OPTIONAL MATCH (m)-[o:NEXT]->(n:Memory)
   OPTIONAL MATCH (s)-[l:LAST]->(m)
   FOREACH (x IN CASE WHEN p IS NOT NULL AND n IS NOT NULL THEN [1] ELSE [] END | MERGE (p)-[:NEXT]->(n))
   FOREACH (x IN CASE WHEN p IS NOT NULL AND l IS NOT NULL THEN [1] ELSE [] END | MERGE (s)-[:LAST]->(p))
-  DELETE l
+  DELETE i, o, l
 }
 CALL (m) {
   OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
