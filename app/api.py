@@ -18,7 +18,9 @@ from graph.errors import GraphError
 
 log = get_logger()
 
-COMMON_ERRORS = (400, 401, 403, 422, 429, 500, 503)
+COMMON_ERRORS: tuple[int, ...] = (401, 403, 422, 429, 500, 503)
+PUBLIC_ERRORS: tuple[int, ...] = (500, 503)
+BODY_ERRORS: tuple[int, ...] = (400, 413, 415)
 
 
 class OrJson(JSONProvider):
@@ -78,6 +80,8 @@ class Blueprint(flask_smorest.Blueprint):
     def register_views_in_doc(self, api: Any, app: Flask, spec: Any, *, name: str, **kwargs: Any) -> None:
         """Give each operation an id made of its verb and its view (`getAgentItem`) before it is documented."""
         for endpoint, methods in self._docs.items():
+            rule = next(app.url_map.iter_rules(f"{name}.{endpoint}"))
+            methods["parameters"] = [path_parameter(argument) for argument in sorted(rule.arguments)]
             for method, info in methods.items():
                 if method != "parameters":
                     info.setdefault("manual_doc", {}).setdefault("operationId", f"{method}{endpoint}")
@@ -86,12 +90,32 @@ class Blueprint(flask_smorest.Blueprint):
     def _document_operation(
         self, doc: dict[str, Any], doc_info: dict[str, Any], *, api: Any, app: Any, spec: Any, method: str, **_: Any
     ) -> dict[str, Any]:
-        for status in COMMON_ERRORS if self.access == "tenant" else (429, 500, 503):
-            doc.setdefault("responses", {}).setdefault(
-                str(status), {"$ref": f"#/components/responses/{errors.BY_STATUS[status].__name__}"}
-            )
+        responses = doc.setdefault("responses", {})
+        # Every status is named: a default would declare whatever a mistake of ours answers.
+        responses.pop("default", None)
+        expected = COMMON_ERRORS if self.access == "tenant" else PUBLIC_ERRORS
+        if body := doc.get("requestBody"):
+            expected += BODY_ERRORS
+            body["required"] = _has_required(body)
+        for status in expected:
+            answer = {"$ref": f"#/components/responses/{errors.BY_STATUS[status].__name__}"}
+            responses.setdefault(str(status), answer)
         doc["security"] = [] if self.access == "public" else [{"bearer": []}, {"apiKey": []}]
         return doc
+
+
+def path_parameter(name: str) -> dict[str, Any]:
+    """Return how the document describes a path parameter: `x_id` is a UUID, anything else a name."""
+    noun = name.removesuffix("_id").replace("_", " ")
+    schema: dict[str, Any] = {"type": "string", "format": "uuid"} if name.endswith("_id") else {"type": "string"}
+    described = f"Id of the {noun}." if name.endswith("_id") else f"The {noun}."
+    return {"in": "path", "name": name, "required": True, "description": described, "schema": schema}
+
+
+def _has_required(body: dict[str, Any]) -> bool:
+    schema = next(iter(body["content"].values()))["schema"]
+    fields = (schema() if isinstance(schema, type) else schema).fields
+    return any(field.required for field in fields.values())
 
 
 def answer(error: errors.ApiError) -> Response:

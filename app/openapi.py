@@ -5,6 +5,7 @@ from typing import Any
 from app.api import Api
 from app.errors import ApiError
 from app.schemas.common import ErrorOut
+from app.schemas.memories import BatchItem
 
 OPTIONS: dict[str, Any] = {
     "API_TITLE": "Loci",
@@ -26,6 +27,7 @@ def register_components(api: Api, errors: tuple[type[ApiError], ...]) -> None:
     components = api.spec.components
     components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "mem_prod_..."})
     components.security_scheme("apiKey", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
+    components.schema("BatchItem", schema=BatchItem)  # checked one by one, so no schema refers to it
     for error in errors:
         description = (error.__doc__ or "").strip()
         components.response(error.__name__, {"description": description, "schema": ErrorOut})

@@ -1,5 +1,6 @@
 """Parts that every noun's schemas share."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -12,6 +13,7 @@ from app.clock import iso, seconds
 from app.ids import is_uuid
 
 METADATA_BYTES = 10_240
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?")
 DEEPEST = 32
 
 
@@ -32,7 +34,7 @@ class Schema(ma.Schema):
         return field is not None and field.metadata.get("null_means_none", False) is True
 
 
-def described(kwargs: dict[str, Any], **facts: str) -> dict[str, Any]:
+def described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:
     """Return a field's arguments with `facts` for the API document beside its own metadata."""
     return {**kwargs, "metadata": {**facts, **kwargs.get("metadata", {})}}
 
@@ -87,10 +89,13 @@ class Metadata(fields.Dict):
 class Moment(fields.Field[int]):
     """A time given as ISO 8601 or unix seconds; loads to epoch milliseconds."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**described(kwargs, type=["string", "number"]))
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool):
             raise ValidationError("must be an ISO 8601 time or unix seconds")
-        if isinstance(value, str) and value.strip().lstrip("-").replace(".", "", 1).isdigit():
+        if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
             value = float(value)
         if isinstance(value, (int, float)):
             return _in_range(value)

@@ -7,7 +7,7 @@ from app.schemas.common import IsoTime, Schema, Text
 from app.scopes import DEFAULT_SCOPES, SCOPES
 
 NAMESPACE = validate.Regexp(
-    r"[A-Za-z0-9][A-Za-z0-9._:/@-]*\Z", error="must be letters, digits and any of . _ : / @ -, such as `team-a`"
+    r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$(?!\n)", error="must be letters, digits and any of . _ : / @ -, such as `team-a`"
 )
 
 

@@ -14,7 +14,9 @@ VISIBILITIES = ("private", "confidential")
 MODES = ("hybrid", "semantic", "keyword")
 LONGEST = 50_000
 SLUG = validate.Regexp(
-    r"[a-z0-9][a-z0-9-]*\Z", error="must be a slug: lower-case letters, digits and hyphens, such as `billing-api`"
+    # `(?!\n)`: to Python, `$` also matches before a final line feed; \Z is unknown to readers of the API document.
+    r"^[a-z0-9][a-z0-9-]*$(?!\n)",
+    error="must be a slug: lower-case letters, digits and hyphens, such as `billing-api`",
 )
 
 
@@ -118,9 +120,9 @@ class BatchCreate(Schema):
     """Up to 100 memories. Each is checked by itself: a bad one does not fail the others."""
 
     memories = fields.List(
-        fields.Raw(), required=True,
+        fields.Raw(metadata={"allOf": [{"$ref": "#/components/schemas/BatchItem"}]}), required=True,
         validate=validate.Length(1, 100, error="must hold between {min} and {max} memories"),
-        metadata={"description": "Objects as for a single store.", "items": {"$ref": "#/components/schemas/BatchItem"}},
+        metadata={"description": "Objects as for a single store."},
     )  # fmt: skip
     agent_id = Name(metadata={"description": "For items without one.", "example": "iris"})
     parallel_embeddings = fields.Boolean(load_default=True, metadata={"description": "Accepted; always on."})
