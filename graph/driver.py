@@ -3,17 +3,19 @@
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from neo4j import Driver, GraphDatabase, ManagedTransaction, Query, RoutingControl, unit_of_work
 from neo4j.exceptions import Neo4jError
 
-from graph.errors import Unavailable, Unsupported, translated
+from graph.errors import Unavailable, Unsupported, Vanished, translated
 from graph.records import Row, rows
 
 T = TypeVar("T")
 
+VANISHED_ATTEMPTS = 6
 LOWEST_VERSION = (2026, 6)
 BROKEN_VERSIONS: dict[tuple[int, ...], str] = {
     (2026, 8, 0): "Its query results cannot be trusted; the vendor withdrew it."
@@ -70,13 +72,21 @@ class Graph:
 
     def transaction(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one writing transaction, retried on conflicts: `work` must have no side effects."""
-        with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
-            return session.execute_write(self._bounded(work))
+
+        def once() -> T:
+            with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
+                return session.execute_write(self._bounded(work))
+
+        return _persistent(once)
 
     def snapshot(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one reading transaction."""
-        with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
-            return session.execute_read(self._bounded(work))
+
+        def once() -> T:
+            with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
+                return session.execute_read(self._bounded(work))
+
+        return _persistent(once)
 
     def ping(self, timeout: float = 2.0) -> None:
         """Ask for one row without retries.
@@ -133,6 +143,14 @@ class Graph:
                 self._driver = open_driver(self.connection)
                 self._pid = os.getpid()
             return self._driver
+
+
+def _persistent(once: Callable[[], T]) -> T:
+    # The driver repeats deadlocks by itself, but nothing that met a node deleted a moment ago.
+    for _ in range(VANISHED_ATTEMPTS):
+        with suppress(Vanished):
+            return once()
+    return once()
 
 
 # The first retry of the driver waits a second by default; conflicts between our small writes clear in milliseconds.

@@ -5,6 +5,7 @@ GraphError
 ├── Conflict           a uniqueness rule or a version check said no
 ├── BadReference       a write names a node that does not exist
 ├── Unavailable        the database is away, starting, or its index is populating: try again later
+│   └── Vanished       another writer deleted a node between our reading and our writing it
 └── Unsupported        a server version or stored state that Loci must not run on
 """
 
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 
 from neo4j import exceptions as driver_errors
 
+VANISHED = "Neo.ClientError.Statement.EntityNotFound"
 POPULATING = ("populating", "come online", "index is not online", "IndexNotFound")
 
 
@@ -48,6 +50,10 @@ class Unavailable(GraphError):
         self.retry_after = retry_after
 
 
+class Vanished(Unavailable):
+    """A node that the transaction had read was deleted by another one before it could be written."""
+
+
 class Unsupported(GraphError):
     """Loci refuses to work on what it found; `remedy` says what to do."""
 
@@ -68,6 +74,8 @@ def translated() -> Iterator[None]:
     except driver_errors.TransientError as error:
         raise Unavailable("The database is busy with conflicting writes; try again") from error
     except driver_errors.Neo4jError as error:
+        if error.code == VANISHED:
+            raise Vanished("Another request deleted what this one was writing; try again") from error
         if _is_populating(error):
             raise Unavailable("An index is still being built; try again shortly", retry_after=5) from error
         raise

@@ -32,6 +32,7 @@ NOUNS = {
     "Project": "projects",
     "Entity": "entities",
     "EntityName": "entity names",
+    "Topic": "topics",
     "Decision": "decisions",
     "Pattern": "patterns",
     "Webhook": "webhooks",
