@@ -37,7 +37,9 @@ def _managed() -> ManagedNeo4j:
 def start() -> None:
     """Start Neo4j and leave it running until `loci neo4j stop`."""
     with reported():
-        server = _managed().start(detached=True)
+        managed = _managed()
+        server = managed.start(detached=True)
+        managed.stop()  # this process has no use for it; a detached server runs on
     what = "was running already" if server.attached else "is running"
     click.echo(f"Neo4j {what}: process {server.pid}")
     click.echo(f"  Bolt     {server.bolt_url}")

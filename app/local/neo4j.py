@@ -113,6 +113,9 @@ class ManagedNeo4j:
             launch = Launch(self.place, self._version, java, class_path, self._ports, memory, detached, deadline)
             with self._server_lock:
                 guard, record = launch.run(self._server_lock, self._holders)
+        if self._guard is not None:
+            self._guard.wait()  # of a server that died: the lock says that both have ended
+            self._guard = None
         if detached:
             _let_go(guard)
         else:
@@ -138,6 +141,8 @@ class ManagedNeo4j:
         if guard is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 guard.wait(STOP_TIMEOUT + 5)
+        if not record.guard.alive():
+            record.java.end(STOP_TIMEOUT)  # nobody else is left to do it when the guard was killed
         self._wait_for_end(record)
         return True
 

@@ -36,9 +36,11 @@ class TestEveryLock:
         assert len(keys) == len(set(keys))
 
     def test_has_a_digest_and_a_size_for_every_file(self, lock: Lock) -> None:
-        for entry in (*lock.files, *lock.targets):
-            assert re.fullmatch(r"[0-9a-f]{64}", entry.sha256)
-            assert entry.size > 0
+        facts = [(file.sha256, file.size) for file in lock.files]
+        facts += [(target.sha256, target.size) for target in lock.targets]
+        for sha256, size in facts:
+            assert re.fullmatch(r"[0-9a-f]{64}", sha256)
+            assert size > 0
 
     def test_unpacks_to_plain_names_only(self, lock: Lock) -> None:
         assert all(re.fullmatch(r"[\w.+-]+", target.name) for target in lock.targets)
