@@ -140,15 +140,9 @@ CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
 CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $embedding)
 """
-# The session is locked first, as writers do; then the chain is closed over the gap, and all that is the memory's goes.
-# Its own NEXT go at once: neighbours deleted in the same batch would otherwise all be tied to one another.
-DELETE = """
-CYPHER 25
-UNWIND $ids AS wanted
-MATCH (m:Memory {tenant: $tenant, id: wanted})
-OPTIONAL MATCH (m)-[:IN_SESSION]->(s:Session)
-SET s.updated_at = $now
-WITH m, s
+# Closes a session's chain over a memory that leaves it; the session is locked. The memory's own NEXT go at once:
+# neighbours that leave in the same batch would otherwise all be tied to one another.
+UNCHAIN = """
 CALL (m, s) {
   OPTIONAL MATCH (p:Memory)-[i:NEXT]->(m)
   OPTIONAL MATCH (m)-[o:NEXT]->(n:Memory)
@@ -157,6 +151,19 @@ CALL (m, s) {
   FOREACH (x IN CASE WHEN p IS NOT NULL AND l IS NOT NULL THEN [1] ELSE [] END | MERGE (s)-[:LAST]->(p))
   DELETE i, o, l
 }
+"""
+# The session is locked first, as writers do; then the chain is closed over the gap, and all that is the memory's goes.
+DELETE = (
+    """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (m:Memory {tenant: $tenant, id: wanted})
+OPTIONAL MATCH (m)-[:IN_SESSION]->(s:Session)
+SET s.updated_at = $now
+WITH m, s
+"""
+    + UNCHAIN
+    + """
 CALL (m) {
   OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
   DETACH DELETE part
@@ -165,6 +172,7 @@ WITH m, m.id AS id
 DETACH DELETE m
 RETURN id
 """
+)
 OF_SESSION = (
     """
 CYPHER 25
