@@ -8,6 +8,7 @@ from gunicorn.app.base import BaseApplication
 from app import create_app, logs, warmup
 from app.bootstrap import build_state, connection, embedder
 from app.config import Settings, load_settings
+from app.parent import end_with_parent
 from graph.driver import Graph
 
 
@@ -45,5 +46,6 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.argv[1:], argument = [], sys.argv[1]
     Server(load_settings(), f"fd://{int(argument)}").run()

@@ -133,17 +133,30 @@ class Supervisor:
             self._raise_if_stopping()
             if self.neo4j is not None and not self.neo4j.alive():
                 click.echo("loci: Neo4j has ended; starting it again.", err=True)
-                self.neo4j.stop()
-                self.neo4j.start()
+                self._restart_neo4j(self.neo4j, listener)
             for name, child in list(self.children.items()):
                 if child.poll() is not None:
                     click.echo(f"loci: the {name} process ended with {child.returncode}; starting it again.", err=True)
                     time.sleep(RESTART_SECONDS)
                     self._spawn(name, listener)
 
+    def _restart_neo4j(self, neo4j: ManagedNeo4j, listener: socket.socket) -> None:
+        neo4j.stop()
+        server = neo4j.start()
+        if server.bolt_url != self.environment["NEO4J_URI"]:
+            # The port was a free one and is another now: the children learn of it by being started again.
+            self.environment["NEO4J_URI"] = server.bolt_url
+            self._end_children()
+            found = self.home.read_credentials()
+            self.home.write_credentials(
+                found | {"neo4j_bolt_url": server.bolt_url, "neo4j_browser_url": server.browser_url}
+            )
+            for name in ("api", "worker"):
+                self._spawn(name, listener)
+
     def _spawn(self, name: str, listener: socket.socket) -> None:
         fd = listener.fileno()
-        arguments = ["-m", "app.serving", str(fd)] if name == "api" else ["-m", "app.cli", "worker"]
+        arguments = ["-m", "app.serving", str(fd)] if name == "api" else ["-m", "app.cli", "worker", "--supervised"]
         self.children[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
             [sys.executable, *arguments],
             env=self.environment,
@@ -192,6 +205,11 @@ class Supervisor:
             raise Stopped
 
     def _end(self) -> None:
+        self._end_children()
+        if self.neo4j is not None:
+            self.neo4j.stop()
+
+    def _end_children(self) -> None:
         for child in self.children.values():
             if child.poll() is None:
                 child.terminate()
@@ -202,8 +220,6 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        if self.neo4j is not None:
-            self.neo4j.stop()
 
 
 class Stopped(Exception):

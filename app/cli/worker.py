@@ -5,12 +5,16 @@ import click
 from app import logs
 from app.bootstrap import build_state, embedder
 from app.cli.common import settings_and_graph
+from app.parent import end_with_parent
 from app.workers.runner import run
 
 
 @click.command()
-def worker() -> None:
+@click.option("--supervised", is_flag=True, hidden=True, help="End when the process that started this one does.")
+def worker(supervised: bool) -> None:
     """Run the background loops until stopped."""
+    if supervised:
+        end_with_parent()
     settings, graph = settings_and_graph()
     logs.configure(settings.log_level, settings.log_format)
     run(build_state(settings, graph, embedder(settings)))
