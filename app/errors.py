@@ -4,7 +4,7 @@ The body is the superset that every known MemoryRelay client can read: `type`, `
 `details`, and `detail` and `error` that repeat the message.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from graph import errors as graph_errors
 
@@ -17,6 +17,7 @@ class ApiError(Exception):
 
     status = 500
     type = "internal_error"
+    sent_always: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,
@@ -27,7 +28,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.message = message
         self.details = details or []
-        self.headers = headers or {}
+        self.headers = {**self.sent_always, **(headers or {})}
 
 
 class BadRequest(ApiError):
@@ -40,6 +41,7 @@ class Unauthorized(ApiError):
     """No key, or one that is unknown, revoked or expired."""
 
     status, type = 401, "unauthorized"
+    sent_always: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(ApiError):

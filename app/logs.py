@@ -15,8 +15,11 @@ log = structlog.get_logger()
 def configure(level: str, format: str) -> None:
     """Set up logging for this process; `format` is `json`, `console` or `auto`."""
     readable = format == "console" or (format == "auto" and sys.stderr.isatty())
+    # The default traceback of the console shows local variables: memory texts and keys among them.
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if readable
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

@@ -21,6 +21,14 @@ OPTIONS: dict[str, Any] = {
     },
 }
 
+WAIT = {"Retry-After": ("Whole seconds to wait.", {"type": "integer", "minimum": 1})}
+HEADERS: dict[int, dict[str, tuple[str, dict[str, Any]]]] = {
+    401: {"WWW-Authenticate": ("Always `Bearer`.", {"type": "string"})},
+    405: {"Allow": ("The verbs that are served.", {"type": "string"})},
+    429: WAIT,
+    503: WAIT,
+}
+
 
 def register_components(api: Api, errors: tuple[type[ApiError], ...]) -> None:
     """Describe both ways to send a key, and one answer for each kind of error."""
@@ -30,4 +38,7 @@ def register_components(api: Api, errors: tuple[type[ApiError], ...]) -> None:
     components.schema("BatchItem", schema=BatchItem)  # checked one by one, so no schema refers to it
     for error in errors:
         description = (error.__doc__ or "").strip()
-        components.response(error.__name__, {"description": description, "schema": ErrorOut})
+        answer = {"description": description, "content": {"application/json": {"schema": ErrorOut}}}
+        if headers := HEADERS.get(error.status):
+            answer["headers"] = {name: {"description": text, "schema": kind} for name, (text, kind) in headers.items()}
+        components.response(error.__name__, answer)

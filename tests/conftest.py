@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app import create_app
+from app import create_app, logs
 from app.bootstrap import build_state
 from app.config import Settings
 from app.embeddings.hashing import HashingEmbedder
@@ -22,6 +22,7 @@ from graph.migrations import migrate
 from tests.callers import Caller, new_caller
 
 PEPPER = "5a" * 32
+MASTER_KEY = "3c" * 32
 
 
 @pytest.fixture(scope="session")
@@ -50,15 +51,20 @@ def graph(connection: Connection) -> Iterator[Graph]:
 
 
 @pytest.fixture(scope="session")
-def parts(graph: Graph) -> State:
+def parts(graph: Graph) -> Iterator[State]:
     """A state with the hashing embedder, so that vectors are the same everywhere."""
-    settings = Settings(environment="test", embedder="hashing", key_pepper=PEPPER, rate_limit="unlimited")
-    return build_state(settings, graph, HashingEmbedder())
+    settings = Settings(
+        environment="test", embedder="hashing", key_pepper=PEPPER, master_key=MASTER_KEY, rate_limit="unlimited"
+    )
+    made = build_state(settings, graph, HashingEmbedder())
+    yield made
+    made.ledger.close()
 
 
 @pytest.fixture(scope="session")
 def app(parts: State) -> Flask:
     """The whole app in process."""
+    logs.configure("error", "json")
     return create_app(parts)
 
 

@@ -148,9 +148,11 @@ class ErrorOut(ma.Schema):
     message = fields.String(required=True, metadata={"description": "What is wrong, and the remedy."})
     code = fields.Integer(required=True, metadata={"description": "The HTTP status.", "example": 404})
     request_id = fields.String(required=True, metadata={"description": "Also in the header `X-Request-ID`."})
-    details = fields.List(fields.Nested(ErrorDetail), metadata={"description": "One entry for each wrong field."})
-    detail = fields.String(metadata={"description": "Same as `message`."})
-    error = fields.String(metadata={"description": "Same as `message`."})
+    details = fields.List(
+        fields.Nested(ErrorDetail), required=True, metadata={"description": "One entry for each wrong field."}
+    )
+    detail = fields.String(required=True, metadata={"description": "Same as `message`."})
+    error = fields.String(required=True, metadata={"description": "Same as `message`."})
 
 
 class DeletedOut(ma.Schema):

@@ -1,0 +1,171 @@
+"""How to call every operation: the one table that all generated tests read.
+
+A new route is covered by adding to three dictionaries, each only where the route needs it:
+
+* `MAKERS["thing_id"]`, for a path parameter not used before: makes an instance and returns what the path names it by;
+* `BODIES["POST /v1/things"]`, for an operation with a body: returns one that is accepted;
+* `QUERIES["GET /v1/things/search"]`, for an operation with a required query argument.
+
+Free texts go through `world.text("...")` and unique names through `world.fresh("...")`: both carry the marker by which
+the tenancy tests see one tenant's words in another tenant's answers. Ids come from `world.id("thing_id")`.
+`SCOPES` names operations whose scope is not the one of their verb.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from werkzeug.test import TestResponse
+
+from app.scopes import BY_VERB
+from tests.callers import Caller
+from tests.contract.operations import Operation
+
+_numbers = itertools.count()
+STORY = "Priya Raman moved the Billing Service from Oracle to PostgreSQL in Lisbon"
+
+
+@dataclass
+class World:
+    """A caller, and the instances it has made. `names` is another world whose ids are used instead of its own."""
+
+    caller: Caller
+    marker: str = ""
+    names: World | None = None
+    made: dict[str, str] = field(default_factory=dict)
+
+    def text(self, words: str = STORY) -> str:
+        """Return a text with the marker in it."""
+        return f"{words} {self.marker}".strip()
+
+    def fresh(self, stem: str = "thing") -> str:
+        """Return a name nobody has, made of small letters, digits and hyphens, with the marker in it."""
+        return "-".join(part for part in (stem, self.marker, str(next(_numbers))) if part)
+
+    def id(self, parameter: str) -> str:
+        """Return what a path names an instance by; it is made on first use."""
+        if self.names is not None:
+            return self.names.id(parameter)
+        if parameter not in self.made:
+            if parameter not in MAKERS:
+                pytest.fail(f"add MAKERS[{parameter!r}] to tests/contract/examples.py: it makes one and returns its id")
+            self.made[parameter] = MAKERS[parameter](self)
+        return self.made[parameter]
+
+    def create(self, path: str, **body: Any) -> dict[str, Any]:
+        """POST and return the answer."""
+        response = self.caller.post(path, body)
+        assert response.status_code in (200, 201, 202), (path, response.get_json())
+        found: dict[str, Any] = response.get_json()
+        return found
+
+
+Make = Callable[[World], Any]
+
+MAKERS: dict[str, Callable[[World], str]] = {
+    "memory_id": lambda w: str(w.create("/v1/memories", **BODIES["POST /v1/memories"](w))["id"]),
+    "agent_id": lambda w: str(w.create("/v1/agents", **BODIES["POST /v1/agents"](w))["id"]),
+    "agent": lambda w: w.id("agent_id"),
+    "session_id": lambda w: str(w.create("/v1/sessions", **BODIES["POST /v1/sessions"](w))["id"]),
+    "key_id": lambda w: str(w.create("/v1/keys", name=w.text("ci"))["key_info"]["id"]),
+}
+
+BODIES: dict[str, Make] = {
+    "POST /v1/memories": lambda w: {
+        "content": w.text(),
+        "agent_id": "iris",
+        "title": w.text("Billing move"),
+        "user_id": w.text("user"),
+        "session_id": w.id("session_id"),
+        "project": w.fresh("billing"),
+        "metadata": {"source": w.text("runbook")},
+        "occurred_at": "2026-03-03T09:00:00Z",
+    },
+    "PUT /v1/memories/{memory_id}": lambda w: {
+        "content": w.text("Priya Raman keeps the Billing Service on PostgreSQL"),
+        "metadata": {"by": w.text("Priya")},
+        "importance": 0.9,
+    },
+    "POST /v1/memories/search": lambda w: {"query": STORY, "limit": 100, "include_archived": True},
+    "POST /v1/memories/batch": lambda w: {
+        "memories": [{"content": w.text("Lisbon hosts the database"), "agent_id": "iris"}, {"content": w.text()}],
+        "agent_id": w.id("agent_id"),
+    },
+    "POST /v1/agents": lambda w: {
+        "name": w.fresh("iris"),
+        "description": w.text("Keeps notes"),
+        "metadata": {"team": w.text("platform")},
+    },
+    "PUT /v1/agents/{agent_id}": lambda w: {"description": w.text("Keeps better notes"), "metadata": {"a": w.text()}},
+    "POST /v1/sessions": lambda w: {
+        "agent_id": w.id("agent_id"),
+        "external_id": w.fresh("repo"),
+        "project": w.text("billing"),
+        "title": w.text("Moving house"),
+        "metadata": {"branch": w.text("main")},
+    },
+    "POST /v1/sessions/get-or-create": lambda w: {"external_id": w.fresh("repo"), "title": w.text("Moving house")},
+    "PUT /v1/sessions/{session_id}/end": lambda w: {"summary": w.text("All is moved")},
+    "POST /v1/keys": lambda w: {"name": w.text("ci"), "scopes": ["read"], "expires_days": 30},
+}
+for _path in ("/v1/memories/{memory_id}", "/v1/agents/{agent_id}"):
+    BODIES[f"PATCH {_path}"] = BODIES[f"PUT {_path}"]
+
+QUERIES: dict[str, Make] = {}
+
+# Reading POSTs, and what only an admin key may do.
+SCOPES = {
+    "POST /v1/memories/search": "read",
+    "POST /v1/keys": "admin",
+    "DELETE /v1/keys/{key_id}": "admin",
+}
+
+
+def scope_of(operation: Operation) -> str:
+    """Return the scope an operation is to need."""
+    return SCOPES.get(str(operation), BY_VERB[operation.verb])
+
+
+def body_of(operation: Operation, world: World) -> Any:
+    """Return a good body, None for an operation without one."""
+    if operation.body is None:
+        return None
+    if str(operation) not in BODIES:
+        pytest.fail(f"add BODIES[{str(operation)!r}] to tests/contract/examples.py: a body that is accepted")
+    return BODIES[str(operation)](world)
+
+
+def query_of(operation: Operation, world: World) -> dict[str, Any]:
+    """Return good query arguments."""
+    required = [p["name"] for p in operation.spec.get("parameters", []) if p["in"] == "query" and p.get("required")]
+    if str(operation) not in QUERIES:
+        if required:
+            pytest.fail(f"add QUERIES[{str(operation)!r}] with {required} to tests/contract/examples.py")
+        return {}
+    found: dict[str, Any] = QUERIES[str(operation)](world)
+    return found
+
+
+def path_of(operation: Operation, world: World, **given: str) -> str:
+    """Return the path with its parameters filled in: those `given`, the others by the world's own instances."""
+    names = {name: given.get(name) or world.id(name) for name in operation.parameters}
+    return operation.path.format(**{name: quote(value, safe="") for name, value in names.items()})
+
+
+UNSET: Any = object()
+
+
+def call(operation: Operation, world: World, caller: Caller | None = None, **change: Any) -> TestResponse:
+    """Call an operation with its example. `change` may replace `body`, `query`, `path` (a dict), `data`, `headers`."""
+    path = path_of(operation, world, **change.pop("path", {}))
+    query = change.pop("query", UNSET)
+    body = change.pop("body", UNSET)
+    if "data" not in change:
+        change["json"] = body_of(operation, world) if body is UNSET else body
+    change["query_string"] = query_of(operation, world) if query is UNSET else query
+    return (caller or world.caller).call(operation.verb, path, **change)
