@@ -19,8 +19,16 @@ from graph.errors import Unavailable, Unsupported
 VERSION_CONSTRAINT = (
     "CYPHER 25 CREATE CONSTRAINT schema_version_name IF NOT EXISTS FOR (v:SchemaVersion) REQUIRE v.name IS UNIQUE"
 )
-READ_VERSION = "CYPHER 25 MERGE (v:SchemaVersion {name: 'loci'}) RETURN coalesce(v.version, 0) AS version"
-SET_VERSION = "CYPHER 25 MATCH (v:SchemaVersion {name: 'loci'}) SET v.version = $version, v.migrated_at = $now"
+READ_VERSION = """
+CYPHER 25
+MERGE (v:SchemaVersion {name: 'loci'})
+RETURN coalesce(v.version, 0) AS version, coalesce(v.applied, range(1, coalesce(v.version, 0))) AS applied
+"""
+SET_VERSION = """
+CYPHER 25
+MATCH (v:SchemaVersion {name: 'loci'})
+SET v.version = $version, v.applied = $applied, v.migrated_at = $now
+"""
 TAKE_LOCK = """
 CYPHER 25
 MERGE (v:SchemaVersion {name: 'loci'})
@@ -82,17 +90,20 @@ def migrate(graph: Graph, wait: float = 120.0) -> int:
     versions = known_versions()
     _lock(graph, holder, wait)
     try:
-        reached = graph.write(READ_VERSION)[0]["version"]
+        found = graph.write(READ_VERSION)[0]
+        reached, applied = found["version"], set(found["applied"])
         if reached > max(versions):
             raise Unsupported(
                 f"The database has schema {reached}, newer than the {max(versions)} this Loci knows.",
                 "Start the newer Loci, or restore a backup made before the upgrade.",
             )
         for number, statements in versions.items():
-            if number > reached:
+            # Not "above the version reached": a file with a lower number may arrive later, from another branch.
+            if number not in applied:
                 for statement in statements:
                     _schema(graph, statement)
-                graph.write(SET_VERSION, version=number, now=now_ms())
+                applied.add(number)
+                graph.write(SET_VERSION, version=max(applied), applied=sorted(applied), now=now_ms())
         return max(versions)
     finally:
         graph.write(DROP_LOCK, holder=holder)

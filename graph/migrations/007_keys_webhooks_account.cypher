@@ -1,0 +1,10 @@
+CYPHER 25 CREATE CONSTRAINT account_name IF NOT EXISTS FOR (a:Account) REQUIRE a.name IS UNIQUE;
+CYPHER 25 CREATE INDEX tenant_newest IF NOT EXISTS FOR (t:Tenant) ON (t.account, t.created_at);
+CYPHER 25 CREATE INDEX delivery_newest IF NOT EXISTS FOR (d:Delivery) ON (d.tenant, d.webhook_id, d.created_at);
+CYPHER 25 CREATE INDEX delivery_in_state IF NOT EXISTS FOR (d:Delivery) ON (d.tenant, d.webhook_id, d.state, d.created_at);
+CYPHER 25 CREATE INDEX delivery_due IF NOT EXISTS FOR (d:Delivery) ON (d.state, d.next_attempt_at);
+CYPHER 25 CREATE INDEX usage_age IF NOT EXISTS FOR (u:UsageDay) ON (u.day);
+CYPHER 25 CREATE INDEX audit_of_key IF NOT EXISTS FOR (a:AuditEntry) ON (a.tenant, a.key_id, a.created_at);
+CYPHER 25 CREATE INDEX audit_of_action IF NOT EXISTS FOR (a:AuditEntry) ON (a.tenant, a.action, a.created_at);
+CYPHER 25 CREATE INDEX audit_of_both IF NOT EXISTS FOR (a:AuditEntry) ON (a.tenant, a.key_id, a.action, a.created_at);
+CYPHER 25 CREATE INDEX audit_age IF NOT EXISTS FOR (a:AuditEntry) ON (a.created_at);
