@@ -17,11 +17,11 @@ def create_app(parts: "State") -> "Flask":
     # Imported here, so that a helper process which needs one small module of this package does not load the web.
     from flask import Flask
 
-    from app import auth, limits, logs, path_ids, request_id
+    from app import auth, limits, logs, path_ids, recording, request_id
     from app.api import Api, OrJson
     from app.errors import ERRORS
     from app.openapi import OPTIONS, register_components
-    from app.resources import BLUEPRINTS
+    from app.resources import BLUEPRINTS, PAGES
 
     app = Flask("loci", static_folder=None)
     app.json = OrJson(app)
@@ -32,9 +32,12 @@ def create_app(parts: "State") -> "Flask":
     auth.init_app(app)
     limits.init_app(app, parts.settings)
     path_ids.init_app(app)
+    recording.init_app(app)
     app.wsgi_app = path_ids.SingleSlash(app.wsgi_app)  # type: ignore[method-assign]
     api = Api(app)
     register_components(api, ERRORS)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
+    for pages in PAGES:
+        app.register_blueprint(pages)
     return app

@@ -19,8 +19,10 @@ import httpx2
 
 from app.bootstrap import connection, embedder, pepper, prepare
 from app.config import ConfigError, Settings
+from app.local.artifacts import fetch
 from app.local.errors import LocalError, PortTakenError
 from app.local.home import Home
+from app.local.managed import managed_neo4j, needed_artifacts
 from app.local.neo4j import ManagedNeo4j
 from app.local.progress import console_progress
 from app.scopes import ALL_SCOPES
@@ -69,16 +71,10 @@ class Supervisor:
         click.echo("Starting Loci. The first start fetches Neo4j and the embedding model (220 MB).", err=True)
         known: dict[str, Any] = {}
         settings = self.settings
+        for name in needed_artifacts(settings):
+            fetch(name, self.home, settings.maven_url or None, progress)
         if settings.managed:
-            self.neo4j = ManagedNeo4j(
-                self.home,
-                settings.neo4j_bolt_port,
-                settings.neo4j_http_port,
-                settings.neo4j_heap or None,
-                settings.neo4j_page_cache or None,
-                maven_url=settings.maven_url or None,
-                progress=progress,
-            )
+            self.neo4j = managed_neo4j(settings, progress)
             server = self.neo4j.start()
             settings = replace(
                 settings, neo4j_uri=server.bolt_url, neo4j_user=server.user, neo4j_password=server.password

@@ -22,6 +22,7 @@ from xml.sax.saxutils import escape
 
 FOLDER = Path(__file__).resolve().parent.parent / "app" / "local" / "locks"
 NEO4J = "2026.09.0"
+SWAGGER_UI = "5.30.2"
 MODELS = "1.8.0-beta15"
 # Models: what the embedder must know to use the two files (recall.md of the design measured it).
 BGE_SMALL = {
@@ -50,6 +51,15 @@ SPECS = {
         "Neo4j Community", NEO4J, (f"org.neo4j:neo4j:{NEO4J}", f"org.neo4j.app:neo4j-server:{NEO4J}"), transitive=True
     ),
     "browser": Spec("Neo4j Browser", "5.24.0", ("org.neo4j.client:neo4j-browser:5.24.0",)),
+    "api-docs": Spec(
+        "interactive API page",
+        SWAGGER_UI,
+        (f"org.webjars:swagger-ui:{SWAGGER_UI}",),
+        members={
+            f"META-INF/resources/webjars/swagger-ui/{SWAGGER_UI}/{name}": name
+            for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
+        },
+    ),
     "bge-small": Spec(
         "embedding model bge-small-en-v1.5",
         MODELS,

@@ -8,6 +8,9 @@ from app.local.home import Home
 from app.local.neo4j import ARTIFACTS, ManagedNeo4j
 from app.local.progress import Progress
 
+# What the API serves to browsers.
+PAGES = ("api-docs",)
+
 
 def needed_artifacts(settings: Settings) -> list[str]:
     """Return the locks that `loci serve` uses with these settings.
@@ -21,7 +24,7 @@ def needed_artifacts(settings: Settings) -> list[str]:
         model_path=Path(settings.embedding_path) if settings.embedding_path else None,
     )
     model = needed_artifact(options)
-    return [*(ARTIFACTS if settings.managed else ()), *([model] if model else [])]
+    return [*(ARTIFACTS if settings.managed else ()), *([model] if model else []), *PAGES]
 
 
 def managed_neo4j(settings: Settings, progress: Progress | None = None) -> ManagedNeo4j:

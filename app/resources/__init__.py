@@ -1,6 +1,7 @@
 """One blueprint per noun, in the order the documentation shows them."""
 
 from app.resources.agents import blueprint as agents
+from app.resources.docs import blueprint as docs
 from app.resources.health import blueprint as health
 from app.resources.keys import blueprint as keys
 from app.resources.memories import blueprint as memories
@@ -13,3 +14,6 @@ BLUEPRINTS = (
     sessions,
     keys,
 )
+
+# Pages for people, outside the API document.
+PAGES = (docs,)
