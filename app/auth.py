@@ -33,6 +33,7 @@ class Principal:
     key_id: str
     scopes: frozenset[str]
     dialect: str = "native"
+    key_prefix: str = ""
 
 
 def require(scope: str) -> Callable[[F], F]:
@@ -125,4 +126,5 @@ def authenticate(key: str) -> Principal:
         key_id=row["id"],
         scopes=frozenset(row["scopes"]),
         dialect=row["dialect"] or "native",
+        key_prefix=row["key_prefix"],
     )

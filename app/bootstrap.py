@@ -4,6 +4,7 @@ from pathlib import Path
 
 from app.clock import now_ms
 from app.config import Settings
+from app.crypto import Vault
 from app.embeddings import Embedder, EmbedderOptions, build_embedder, needed_artifact
 from app.local.artifacts import fetch
 from app.local.home import Home
@@ -28,6 +29,11 @@ def connection(settings: Settings) -> Connection:
 def pepper(settings: Settings) -> str:
     """Return the secret that key digests depend on."""
     return settings.key_pepper.lower() or Home(settings.home_path).pepper()
+
+
+def vault(settings: Settings) -> Vault:
+    """Return what seals secrets under the master key."""
+    return Vault(settings.master_key or Home(settings.home_path).master_key())
 
 
 def embedder(settings: Settings, progress: Progress | None = None) -> Embedder:
@@ -81,6 +87,7 @@ def build_state(settings: Settings, graph: Graph, model: Embedder) -> State:
         embedder=model,
         space=space,
         pepper=pepper(settings),
+        vault=vault(settings),
         started_ms=now_ms(),
         sequence=Sequence(graph, "memory"),
     )

@@ -7,11 +7,14 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, cast
 
 from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range
+
+Network = IPv4Network | IPv6Network
 
 
 class ConfigError(Exception):
@@ -102,8 +105,15 @@ class Settings:
     key_pepper: str = _setting(
         "LOCI_KEY_PEPPER", "", "64 hex digits that key digests depend on; empty: made in LOCI_HOME.", secret=True
     )
+    master_key: str = _setting(
+        "LOCI_MASTER_KEY", "", "64 hex digits that stored secrets are encrypted with; empty: made in LOCI_HOME.",
+        secret=True,
+    )  # fmt: skip
     outbound_allow: str = _setting(
         "LOCI_OUTBOUND_ALLOW", "", "Private address ranges that webhooks and model calls may reach, as CIDR list."
+    )
+    audit_days: int = _setting(
+        "LOCI_AUDIT_DAYS", 90, "Days that audit entries are kept; 0: for ever.", validate=Range(0, 36_500)
     )
     delete_body_agents: str = _setting(
         "LOCI_DELETE_BODY_AGENTS", "", "More User-Agent prefixes whose DELETE is answered with a body, comma separated."
@@ -113,6 +123,15 @@ class Settings:
     def home_path(self) -> Path:
         """LOCI_HOME as an absolute path."""
         return Path(self.home).expanduser().absolute()
+
+    @property
+    def outbound_networks(self) -> tuple[Network, ...]:
+        """LOCI_OUTBOUND_ALLOW as networks.
+
+        Raises:
+            ValueError: one of them is no address range.
+        """
+        return tuple(ip_network(part.strip()) for part in self.outbound_allow.split(",") if part.strip())
 
     @property
     def managed(self) -> bool:
@@ -187,6 +206,12 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("NEO4J_PASSWORD: needed beside NEO4J_URI")
     if settings.key_pepper and not _is_hex(settings.key_pepper, 64):
         problems.append("LOCI_KEY_PEPPER: 64 hex digits are needed, such as `openssl rand -hex 32` prints")
+    if settings.master_key and not _is_hex(settings.master_key, 64):
+        problems.append("LOCI_MASTER_KEY: 64 hex digits are needed, such as `openssl rand -hex 32` prints")
+    try:
+        _ = settings.outbound_networks
+    except ValueError as error:
+        problems.append(f"LOCI_OUTBOUND_ALLOW: {error}; give ranges such as 10.1.0.0/16, comma separated")
     return problems
 
 

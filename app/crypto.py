@@ -1,7 +1,26 @@
-"""Key digests: API keys are 256 random bits, so a keyed hash is enough and a slow password hash would only cost."""
+"""Key digests, and secrets that must be read again: those are encrypted at rest.
 
+API keys are 256 random bits, so a keyed hash is enough and a slow password hash would only cost. Webhook secrets and
+keys of language models are needed in clear when something is sent, so they are sealed by AES-256-GCM under a master
+key that never reaches the database.
+"""
+
+import base64
+import binascii
 import hashlib
 import hmac
+import secrets
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+NONCE = 12
+VERSION = "v1"
+
+
+class SealBroken(Exception):
+    """A sealed secret cannot be opened here: another master key made it, or it was moved or changed."""
 
 
 def key_digest(pepper: str, key: str) -> str:
@@ -12,3 +31,45 @@ def key_digest(pepper: str, key: str) -> str:
 def same(left: str, right: str) -> bool:
     """Compare two digests in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
+
+
+class Vault:
+    """Seals texts under one master key (64 hex digits) as `v1.<key id>.<base64 of nonce and AES-256-GCM text>`."""
+
+    def __init__(self, master_key: str) -> None:
+        key = bytes.fromhex(master_key)
+        self._cipher = AESGCM(key)
+        # Names the key without telling anything of it, so that a wrong key is told apart from damage.
+        self._key_id = hashlib.sha256(b"loci master key" + key).hexdigest()[:8]
+
+    def __repr__(self) -> str:
+        return f"Vault({self._key_id})"
+
+    def seal(self, text: str, tenant: str, node_id: str, field: str) -> str:
+        """Return `text` encrypted; it opens only with the same tenant, node and field beside it."""
+        nonce = secrets.token_bytes(NONCE)
+        sealed = nonce + self._cipher.encrypt(nonce, text.encode(), _context(tenant, node_id, field))
+        return f"{VERSION}.{self._key_id}.{base64.b64encode(sealed).decode()}"
+
+    def open(self, sealed: str, tenant: str, node_id: str, field: str) -> str:
+        """Return the text that was sealed for this tenant, node and field.
+
+        Raises:
+            SealBroken: another master key made it, or it belongs elsewhere, or it was changed.
+        """
+        version, _, rest = sealed.partition(".")
+        key_id, _, body = rest.partition(".")
+        if version != VERSION:
+            raise SealBroken("A stored secret has an unknown form")
+        if key_id != self._key_id:
+            raise SealBroken("A stored secret was sealed with another master key; restore that LOCI_MASTER_KEY")
+        try:
+            data = base64.b64decode(body, validate=True)
+            return self._cipher.decrypt(data[:NONCE], data[NONCE:], _context(tenant, node_id, field)).decode()
+        except (InvalidTag, binascii.Error, ValueError) as error:
+            raise SealBroken("A stored secret was changed or moved") from error
+
+
+def _context(*names: str) -> bytes:
+    # A JSON list, because plainly joined names could mean two different triples.
+    return orjson.dumps(names)

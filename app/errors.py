@@ -50,6 +50,12 @@ class Forbidden(ApiError):
     status, type = 403, "forbidden"
 
 
+class QuotaExceeded(Forbidden):
+    """The tenant holds as many memories as LOCI_QUOTA allows; delete some first."""
+
+    type = "quota_exceeded"
+
+
 class NotFoundError(ApiError):
     """No such thing for this key."""
 
@@ -113,6 +119,7 @@ class NotAvailable(ApiError):
 ERRORS: tuple[type[ApiError], ...] = (
     BadRequest,
     Unauthorized,
+    QuotaExceeded,
     Forbidden,
     NotFoundError,
     MethodNotAllowed,
@@ -125,6 +132,7 @@ ERRORS: tuple[type[ApiError], ...] = (
     Internal,
     NotAvailable,
 )
+# Of two kinds with one status, the later is the general one.
 BY_STATUS = {error.status: error for error in ERRORS}
 
 

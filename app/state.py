@@ -6,7 +6,9 @@ from typing import cast
 from flask import current_app
 
 from app.config import Settings
+from app.crypto import Vault
 from app.embeddings import Embedder
+from app.ledger import Ledger
 from app.services.words import WordCounts
 from graph.driver import Graph
 from graph.migrations import Space
@@ -15,16 +17,21 @@ from graph.sequences import Sequence
 
 @dataclass
 class State:
-    """The parts that resources and services share. `pepper` keys the digests of API keys (64 hex digits)."""
+    """The parts that resources and services share.
+
+    `pepper` keys the digests of API keys (64 hex digits); `vault` seals the secrets that must be read again.
+    """
 
     settings: Settings
     graph: Graph
     embedder: Embedder
     space: Space
     pepper: str
+    vault: Vault
     started_ms: int
     sequence: Sequence
     words: WordCounts = field(default_factory=WordCounts)
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 def state() -> State:

@@ -11,7 +11,7 @@ from graph.records import Row, Rows
 FIND = """
 CYPHER 25
 MATCH (k:ApiKey {digest: $digest})-[:OPENS]->(t:Tenant)
-RETURN k.id AS id, k.digest AS digest, k.scopes AS scopes, k.dialect AS dialect, k.account AS account,
+RETURN k.id AS id, k.digest AS digest, k.key_prefix AS key_prefix, k.scopes AS scopes, k.dialect AS dialect, k.account AS account,
   t.id AS tenant, t.namespace AS namespace, k.revoked_at AS revoked_at, k.auto_revoke_at AS auto_revoke_at,
   k.expires_at AS expires_at
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 from app import create_app
 from app.config import Settings
+from app.crypto import Vault
 from app.embeddings.hashing import HashingEmbedder
 from app.state import State
 from graph.driver import Connection, Graph
@@ -24,7 +25,8 @@ def document() -> dict[str, Any]:
     embedder = HashingEmbedder()
     graph = Graph(Connection(uri="bolt://127.0.0.1:1", user="", password=""))
     space = Space(identity=embedder.identity, dimensions=embedder.dimensions, slot="a", analyzer=settings.analyzer)
-    parts = State(settings, graph, embedder, space, pepper="0" * 64, started_ms=0, sequence=Sequence(graph, "memory"))
+    unused, numbers = "0" * 64, Sequence(graph, "memory")
+    parts = State(settings, graph, embedder, space, pepper=unused, vault=Vault(unused), started_ms=0, sequence=numbers)
     app = create_app(parts)
     answer = app.test_client().get("/openapi.json")
     if answer.status_code != 200:

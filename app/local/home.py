@@ -69,6 +69,10 @@ class Home:
         """Return the 64 hex digits that key digests depend on, made on first use."""
         return self._secret("key-pepper", lambda: secrets.token_hex(32), 32)
 
+    def master_key(self) -> str:
+        """Return the 64 hex digits that stored secrets are encrypted with, made on first use."""
+        return self._secret("master-key", lambda: secrets.token_hex(32), 32)
+
     def write_credentials(self, values: Mapping[str, Any]) -> None:
         """Replace `credentials.json`, mode 0600."""
         self.create()
@@ -99,6 +103,6 @@ class Home:
                 write_private(path, make() + "\n")
             value = path.read_text(encoding="utf-8").strip()
         if len(value) != 2 * size or set(value) - set("0123456789abcdef"):
-            # Never replaced silently: the database and every key digest depend on the old value.
+            # Never replaced silently: the database, every key digest and every sealed secret depend on the old value.
             raise HomeError(f"{path} is damaged: {2 * size} hex digits were expected.", "Restore it from a backup.")
         return value
