@@ -31,8 +31,8 @@ CALL () {
   MATCH (m:Searchable)
   SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $deep) SCORE AS x
   RETURN count(*) AS texts_seen,
-    collect(CASE WHEN x > 0.0 AND m.tenant = $tenant AND m.kind = 'memory' AND m.current AND m.expires_at > $now NARROWED
-      AND all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: null, lex: x} END) AS texts
+    collect(CASE WHEN x > 0.0 AND m.tenant = $tenant AND m.kind = 'memory' AND m.current AND m.expires_at > $now
+      NARROWED AND all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: null, lex: x} END) AS texts
 }
 CALL (near, texts) {
   CALL (near, texts) {
@@ -67,7 +67,8 @@ CALL (seeds) {
   WITH i, a, e, df, titles, df > 1 AND df <= $most_shared AND NOT e.noise AS shared
   WHERE shared OR 0 < titles <= $most_titled
   WITH i, a, e, df, titles, shared, log(1 + $total / df) * CASE
-    WHEN e.name_key IN $asked OR (size(e.name_key) > 4 AND $padded CONTAINS e.padded) THEN $asked_weight ELSE 1.0 END AS w
+    WHEN e.name_key IN $asked OR (size(e.name_key) > 4 AND $padded CONTAINS e.padded) THEN $asked_weight
+    ELSE 1.0 END AS w
   CALL (e, shared) {
     WITH e, shared WHERE shared
     MATCH (e)<-[r:MENTIONS]-(m:Memory)
@@ -167,7 +168,7 @@ class RecallRepository(Repository):
         return self._row(WORDED, filters, text=text, **parameters)
 
     def counts(self, texts: Sequence[str], most: int) -> list[tuple[int, float]]:
-        """Return for each Lucene query how many memories of the tenant it finds (at most `most`), and the best score."""
+        """Return for each Lucene query how many of the tenant's memories it finds (at most `most`), and the best score."""
         row = self.read(COUNTS, texts=list(texts), most=most)[0]
         return list(zip(row["dfs"], row["tops"], strict=True))
 

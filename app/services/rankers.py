@@ -12,9 +12,9 @@ class Weights:
     """One setting for chats and passages alike.
 
     `lexical` and 1 - `lexical` weigh the two arms after their powers. `from_previous` and `from_next` are what a memory
-    takes over from its neighbours in the session. A hop gives `hop` times the seed's score times (titled + `shared_name`
-    times shared); a target that no arm had found enters with `unseen` times its dense part. The first `fixed` keep their
-    places whatever hops in; a cosine of at least `same` is put before everything.
+    takes over from its neighbours in the session. A hop from one of `seeds` gives `hop` times the seed's score times
+    (titled + `shared_name` times shared); a target that no arm had found enters with `unseen` times its dense part. The
+    first `fixed` keep their places whatever hops in; a cosine of at least `same` is put before everything.
     """
 
     lexical: float = 0.4
@@ -93,7 +93,7 @@ def spread(base: Mapping[str, float], found: Sequence[Candidate], weights: Weigh
     """Return `base` with each memory's share of its neighbours in the session added; one step, from `base` alone."""
     score = dict(base)
     for c in found:
-        if c.next in base:
+        if c.next is not None and c.next in base:
             score[c.next] += weights.from_previous * base[c.id]
             score[c.id] += weights.from_next * base[c.next]
     return score
@@ -121,7 +121,7 @@ def boost(memory: Candidate, now: int) -> float:
     age = max(now - memory.created_at, 0) / DAY_MS
     recency = 1 + 0.03 * (2 * 0.5 ** (age / HALF_LIFE_DAYS) - 1)
     importance = 1 + 0.08 * (min(max(memory.importance, 0.0), 1.0) - 0.5)
-    return recency * importance * TIERS.get(memory.tier, 1.0)
+    return float(recency * importance * TIERS.get(memory.tier, 1.0))
 
 
 def ranked(

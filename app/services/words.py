@@ -78,6 +78,9 @@ def weight(term: Term, counted: Counted, total: int) -> float:
     having, best = counted
     if having == 0 or best <= 0:
         return 1.0
-    total = max(total, having)
-    rarity = math.log(1 + (total - having + 0.5) / (having + 0.5))
-    return min(max(rarity / (best / TYPICAL[term[0]]), LEAST), MOST)
+    return min(max(rarity(having, total) / (best / TYPICAL[term[0]]), LEAST), MOST)
+
+
+def rarity(having: int, total: int) -> float:
+    """Return BM25's idf of a word that `having` of `total` memories have."""
+    return math.log(1 + (max(total, having) - having + 0.5) / (having + 0.5))

@@ -63,4 +63,4 @@ def cut(text: str, room: int) -> str:
 def _worth(sentence: str, words: Collection[str]) -> float:
     said = _WORD.findall(sentence.lower())
     stems = {word[:6] for word in said}
-    return sum(1.0 for word in set(words) if word[:6] in stems) / (1 + len(said)) ** 0.3
+    return float(sum(word[:6] in stems for word in set(words)) / (1 + len(said)) ** 0.3)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.services.recall.question import Question
-from app.services.words import Term, weight
+from app.services.words import TYPICAL, Counted, Term, rarity, weight
 from graph.labels import scope_token
 
 TITLE, PAIR = 0.6, 0.3
@@ -31,7 +31,7 @@ def counting(within: str, term: Term) -> str:
     return f'{within} +{term[0]}:"{term[1]}"'
 
 
-def full(within: str, question: Question, counts: Mapping[Term, tuple[int, float]], total: int) -> str:
+def full(within: str, question: Question, counts: Mapping[Term, Counted], total: int) -> str:
     """Return the query of a whole question: weighted words, title, date, and words side by side."""
     if not question.words:
         return f"{within} {NOTHING}"
@@ -45,3 +45,8 @@ def full(within: str, question: Question, counts: Mapping[Term, tuple[int, float
         clauses.append(f'date_words:"{word}"^{weight(term, counts[term], total):.4f}')
     clauses += [f'content:"{a} {b}"~2^{PAIR}' for a, b in question.pairs]
     return f"{within} +({' '.join(clauses)})"
+
+
+def reach(question: Question, counts: Mapping[Term, Counted], total: int) -> float:
+    """Return about the score of a memory that has every word of the question."""
+    return TYPICAL["content"] * sum(rarity(counts["content", word][0], total) for word in question.words)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.services.extract import extract, name_key
 
@@ -18,9 +19,7 @@ STOP_WORDS = frozenset(
     """a an and are as at be but by for if in into is it no not of on or such that the their then there these they this
     to was will with""".split()
 )
-MONTHS = frozenset(
-    "january february march april may june july august september october november december".split()
-)
+MONTHS = frozenset("january february march april may june july august september october november december".split())
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 _POSSESSIVE = re.compile(r"['\u2019]s$")
 
@@ -53,7 +52,7 @@ def read(text: str, analyzer: str = "english") -> Question:
     return Question(
         text=text,
         words=words,
-        pairs=tuple(dict.fromkeys(zip(told, told[1:], strict=False))),
+        pairs=tuple(dict.fromkeys(pairwise(told))),
         dated=tuple(word for word in words if word.isdigit() or word in MONTHS),
         names=names,
         padded=f" {name_key(text[:NAMES_FROM])} {' '.join(plain)} ",

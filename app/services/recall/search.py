@@ -1,7 +1,8 @@
 """A search from its body to its hits: read the question, ask the graph once, rank, hydrate, score."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import orjson
@@ -66,12 +67,11 @@ def search(parts: State, caller: Principal, wanted: Row) -> list[Hit]:
     if NOBODY in filters.values():
         return []
     look = Look(parts, caller, wanted, filters)
-    order = look.ranked()[: wanted["limit"]]
-    rows = MemoryRepository(parts.graph, caller, slot=parts.space.slot).get_many([each.id for each in order])
-    order = [each for each in order if each.id in rows]
-    texts = [rows[each.id]["content"] for each in order]
-    scores = look.scores(order, texts)
-    hits = [Hit(rows[each.id], score) for each, score in zip(order, scores, strict=True)]
+    order = look.ranked()
+    scores = dict(zip([each.id for each in order], look.scores(order), strict=True))
+    ids = list(scores)[: wanted["limit"]]
+    rows = MemoryRepository(parts.graph, caller, slot=parts.space.slot).get_many(ids)
+    hits = scored([rows[id] for id in ids if id in rows], scores, wanted)
     least = wanted.get("min_score", wanted.get("threshold"))
     if least is not None:
         hits = [hit for hit in hits if hit.score >= least]
@@ -94,6 +94,15 @@ def conditions(parts: State, caller: Principal, wanted: Row) -> Row:
     return {name: value for name, value in filters.items() if value is not None}
 
 
+def scored(rows: Sequence[Row], scores: Mapping[str, float], wanted: Row) -> list[Hit]:
+    """Return hits in the order of their scores; in the order of `rows` where those are equal."""
+    values = [scores[row["id"]] for row in rows]
+    if wanted["search_mode"] != "semantic":
+        values = calibration.with_same(values, wanted["query"], [row["content"] for row in rows])
+    hits = [Hit(row, value) for row, value in zip(rows, values, strict=True)]
+    return sorted(hits, key=lambda hit: -hit.score)
+
+
 def compressed(hits: Sequence[Hit], asked: Question, wanted: Row) -> list[Hit]:
     """Return hits with their texts shortened; one for which no room is left is left out."""
     texts = shortened([hit.memory["content"] for hit in hits], asked.words, wanted.get("max_context_tokens"))
@@ -114,19 +123,19 @@ class Look:
         self.scope = lucene.scope(caller.tenant, filters.get("agent_id"))
         self.common = {"pieces": metadata.pieces(self.metadata_filter), "whole": bool(self.metadata_filter)}
         self.model = calibration.for_model(parts.embedder.name)
+        self.reach = 0.0
 
     def ranked(self) -> list[Ranked]:
         """Return what was found, in final order."""
         return {"hybrid": self.hybrid, "semantic": self.semantic, "keyword": self.keyword}[self.mode]()
 
-    def scores(self, order: Sequence[Ranked], texts: Sequence[str]) -> list[float]:
-        """Return the scores to report for `order` and its texts: between 0 and 1, descending."""
+    def scores(self, order: Sequence[Ranked]) -> list[float]:
+        """Return a score between 0 and 1 for everything found, descending."""
         if self.mode == "semantic":
             return [min(max(each.cosine, 0.0), 1.0) for each in order]
         if self.mode == "keyword":
-            return calibration.keyword_scores(self.question.text, order, texts)
-        floor = self.parts.embedder.cosine_floor
-        return calibration.hybrid_scores(self.question.text, order, texts, floor, self.model)
+            return calibration.keyword_scores(order)
+        return calibration.hybrid_scores(order, self.parts.embedder.cosine_floor, self.reach, self.model)
 
     def semantic(self) -> list[Ranked]:
         """Rank by cosine alone."""
@@ -152,7 +161,6 @@ class Look:
         """Rank by everything."""
         vector = self.parts.embedder.embed_query(self.question.text)
         floor = self.parts.embedder.cosine_floor
-        total = self._total()
         fixed = {
             "text": self._text() if "words" in self.arms else f"{self.scope} {lucene.NOTHING}",
             "use_vectors": "vectors" in self.arms,
@@ -167,8 +175,8 @@ class Look:
             "shared_name": WEIGHTS.shared_name,
             "asked": list(self.question.names),
             "padded": self.question.padded,
-            "total": float(total),
-            "most_shared": min(max(SHARED_LEAST, int(SHARED_SHARE * total)), SHARED_MOST),
+            "total": float(self.total),
+            "most_shared": min(max(SHARED_LEAST, int(SHARED_SHARE * self.total)), SHARED_MOST),
             "most_titled": SHARED_MOST,
             **self.common,
         }
@@ -223,7 +231,7 @@ class Look:
         """Yield how deep to look: ten times deeper each time, until everything the tenant has was in reach."""
         deep = max(DEEP, self.limit)
         yield deep
-        reach = min(self._total() + 1, DEEPEST)
+        reach = min(self.total + 1, DEEPEST)
         while deep < reach:
             deep = min(10 * deep, reach)
             yield deep
@@ -234,12 +242,13 @@ class Look:
     def _passes(self, text: str | None) -> bool:
         return not self.metadata_filter or metadata.matches(self.metadata_filter, orjson.loads(text or "{}"))
 
-    def _total(self) -> int:
+    @cached_property
+    def total(self) -> int:
+        """How many memories the tenant has; one answer for the whole search."""
         return self.parts.words.total(self.caller.tenant, self.graph.total)
 
     def _text(self) -> str:
-        total = self._total()
-        most = min(max(COUNTED_LEAST, total // COUNTED_SHARE), COUNTED_MOST)
+        most = min(max(COUNTED_LEAST, self.total // COUNTED_SHARE), COUNTED_MOST)
         # Rarity is the tenant's, whatever agent is asked about.
         within = lucene.scope(self.caller.tenant)
 
@@ -247,4 +256,5 @@ class Look:
             return self.graph.counts([lucene.counting(within, term) for term in terms], most)
 
         counts = self.parts.words.look_up(self.caller.tenant, lucene.terms(self.question), count)
-        return lucene.full(self.scope, self.question, counts, total)
+        self.reach = lucene.reach(self.question, counts, self.total)
+        return lucene.full(self.scope, self.question, counts, self.total)
