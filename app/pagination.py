@@ -8,6 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import marshmallow as ma
@@ -87,8 +88,9 @@ def _cursor(row: dict[str, Any], tie: str, total: int) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
 
 
+@cache
 def list_of(item: type[ma.Schema]) -> type[ma.Schema]:
-    """Return the envelope schema for pages of `item`."""
+    """Return the envelope schema for pages of `item`; one for each, so that the API document names it once."""
     name = item.__name__.removesuffix("Out") + "List"
     return ma.Schema.from_dict(
         {

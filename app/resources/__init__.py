@@ -1,10 +1,12 @@
 """One blueprint per noun, in the order the documentation shows them."""
 
 from app.resources.agents import blueprint as agents
+from app.resources.decisions import blueprint as decisions
 from app.resources.docs import blueprint as docs
 from app.resources.health import blueprint as health
 from app.resources.keys import blueprint as keys
 from app.resources.memories import blueprint as memories
+from app.resources.patterns import blueprint as patterns
 from app.resources.sessions import blueprint as sessions
 
 BLUEPRINTS = (
@@ -12,6 +14,8 @@ BLUEPRINTS = (
     memories,
     agents,
     sessions,
+    decisions,
+    patterns,
     keys,
 )
 

@@ -1,0 +1,233 @@
+"""Decisions: what was chosen and why, and what it replaced. Other links are in `graph.decision_links`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from graph import labels
+from graph.clock import now_ms
+from graph.driver import Graph, Transaction
+from graph.errors import Conflict
+from graph.labels import NEVER
+from graph.records import Row, Rows
+from graph.repository import Repository, Tenanted
+
+# What it belongs to is read from the links, so that a deleted agent or a renamed project shows at once.
+SHOWN = """
+RETURN d.id AS id, d.title AS title, d.rationale AS rationale, d.alternatives AS alternatives, d.status AS status,
+  d.tags AS tags, d.metadata AS metadata, d.created_at AS created_at, d.updated_at AS updated_at, d.version AS version,
+  head(COLLECT { MATCH (d)-[:MADE_BY]->(a:Agent) RETURN a.id LIMIT 1 }) AS agent_id,
+  head(COLLECT { MATCH (d)-[:MADE_IN]->(s:Session) RETURN s.id LIMIT 1 }) AS session_id,
+  head(COLLECT { MATCH (d)-[:IN_PROJECT]->(p:Project) RETURN p.slug LIMIT 1 }) AS project_slug,
+  head(COLLECT { MATCH (d)<-[:SUPERSEDES]-(newer:Decision) RETURN newer.id LIMIT 1 }) AS superseded_by,
+  head(COLLECT { MATCH (d)-[:SUPERSEDES]->(older:Decision) RETURN older.id LIMIT 1 }) AS supersedes,
+  COUNT { (d)-[:BASED_ON]->() } AS memory_count, COUNT { (d)-[:DEPENDS_ON]->() } AS dependency_count,
+  COUNT { (d)<-[:DEPENDS_ON]-() } AS dependent_count
+"""
+CREATE = """
+CYPHER 25
+CREATE (d:Decision:Searchable {tenant: $tenant})
+SET d += $props
+WITH d
+CALL db.create.setNodeVectorProperty(d, 'EMBEDDING', $embedding)
+WITH d
+CALL (d) {
+  MATCH (a:Agent {tenant: $tenant, id: d.agent_id})
+  CREATE (d)-[:MADE_BY]->(a)
+}
+CALL (d) {
+  MATCH (p:Project {tenant: $tenant, id: d.project_id})
+  CREATE (d)-[:IN_PROJECT]->(p)
+}
+CALL (d) {
+  MATCH (s:Session {tenant: $tenant, id: d.session_id})
+  CREATE (d)-[:MADE_IN]->(s)
+}
+"""
+GET = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, id: $id})" + SHOWN
+GET_MANY = "CYPHER 25 UNWIND $ids AS wanted MATCH (d:Decision {tenant: $tenant, id: wanted})" + SHOWN
+FILTER = """
+WHERE d.created_at <= $before AND (d.created_at < $before OR d.id < $before_id)
+  AND ($session_id IS NULL OR d.session_id = $session_id) AND ($agent_id IS NULL OR d.agent_id = $agent_id)
+  AND ($project_id IS NULL OR d.project_id = $project_id) AND ($status IS NULL OR d.status = $status)
+  AND (size($tags) = 0 OR CASE WHEN $every_tag THEN all(t IN $tags WHERE t IN d.tag_keys)
+    ELSE any(t IN $tags WHERE t IN d.tag_keys) END)
+"""
+NEWEST_FIRST = " ORDER BY created_at DESC, id DESC"
+LISTED = FILTER + "WITH d ORDER BY d.created_at DESC, d.id DESC SKIP $offset LIMIT $limit" + SHOWN + NEWEST_FIRST
+COUNTED = FILTER + "RETURN count(d) AS total"
+# One match for each index that can carry the order: a filter in WHERE alone would read the tenant's whole list.
+MATCH_ALL = "CYPHER 25 MATCH (d:Decision {tenant: $tenant})"
+MATCH_SESSION = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, session_id: $session_id})"
+MATCH_PROJECT = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, project_id: $project_id})"
+MATCH_AGENT = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, agent_id: $agent_id})"
+MATCH_STATUS = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, status: $status})"
+LISTS = {
+    "session_id": MATCH_SESSION + LISTED,
+    "project_id": MATCH_PROJECT + LISTED,
+    "agent_id": MATCH_AGENT + LISTED,
+    "status": MATCH_STATUS + LISTED,
+    "": MATCH_ALL + LISTED,
+}
+COUNTS = {
+    "session_id": MATCH_SESSION + COUNTED,
+    "project_id": MATCH_PROJECT + COUNTED,
+    "agent_id": MATCH_AGENT + COUNTED,
+    "status": MATCH_STATUS + COUNTED,
+    "": MATCH_ALL + COUNTED,
+}
+# Writing what is there already changes nothing and yet takes the lock, so what is read next holds until the end.
+LOCK = """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, id: $id})
+SET d.version = d.version
+WITH d
+"""
+LOCKED = LOCK + SHOWN
+UPDATE = """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, id: $id})
+SET d += $changes, d.updated_at = $now, d.version = d.version + 1
+RETURN d.id AS id
+"""
+SET_VECTOR = """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, id: $id})
+CALL db.create.setNodeVectorProperty(d, 'EMBEDDING', $embedding)
+"""
+SUPERSEDE = """
+CYPHER 25
+MATCH (old:Decision {tenant: $tenant, id: $id})
+MATCH (new:Decision {tenant: $tenant, id: $new_id})
+CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(old)
+SET old.status_before = old.status, old.status = 'superseded', old.current = false, old.superseded_at = $now,
+  old.updated_at = $now, old.version = old.version + 1
+"""
+# The chain closes over the gap, and what nothing supersedes any longer is in force again as it was before. Who
+# depended on the deleted decision depends on the one in its place.
+DELETE = """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, id: $id})
+OPTIONAL MATCH (newer:Decision)-[:SUPERSEDES]->(d)
+OPTIONAL MATCH (d)-[:SUPERSEDES]->(older:Decision)
+FOREACH (x IN CASE WHEN newer IS NOT NULL AND older IS NOT NULL THEN [1] ELSE [] END |
+  CREATE (newer)-[:SUPERSEDES {from: $now, to: $never}]->(older))
+FOREACH (x IN CASE WHEN newer IS NULL AND older IS NOT NULL THEN [1] ELSE [] END |
+  SET older.status = coalesce(older.status_before, 'active'),
+    older.current = coalesce(older.status_before, 'active') <> 'reverted', older.superseded_at = $never,
+    older.updated_at = $now, older.version = older.version + 1)
+WITH d, coalesce(newer, older) AS heir
+CALL (d, heir) {
+  MATCH (other:Decision)-[:DEPENDS_ON]->(d)
+  WHERE heir IS NOT NULL AND other <> heir
+  MERGE (other)-[r:DEPENDS_ON]->(heir)
+  ON CREATE SET r.from = $now, r.to = $never
+}
+DETACH DELETE d
+"""
+CHAIN = (
+    """
+CYPHER 25
+MATCH (start:Decision {tenant: $tenant, id: $id})
+CALL (start) {
+  MATCH way = (start)-[:SUPERSEDES]->{0,1000}(d:Decision)
+  RETURN d, -length(way) AS place
+ UNION
+  MATCH way = (start)<-[:SUPERSEDES]-{1,1000}(d:Decision)
+  RETURN d, length(way) AS place
+}
+WITH d, place
+"""
+    + SHOWN
+    + ", place ORDER BY place"
+)
+
+
+class DecisionRepository(Repository):
+    """Decisions of one tenant. `metadata` is JSON text; times are epoch milliseconds; `slot` as for memories."""
+
+    kind = "Decision"
+
+    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
+        super().__init__(graph, caller, tx)
+        self.slot = slot
+
+    def create(self, props: Row, embedding: Any) -> None:
+        """Write a decision and its links to agent, project and session, which `props` names by id ("" for none)."""
+        self.write(labels.in_slot(CREATE, self.slot), props=props, embedding=embedding)
+
+    def get(self, id: str) -> Row:
+        """Return one decision.
+
+        Raises:
+            NotFound: no such decision.
+        """
+        return self.one(GET, id=id)
+
+    def get_many(self, ids: Sequence[str]) -> dict[str, Row]:
+        """Return decisions by id; those that are gone are left out."""
+        return {row["id"]: row for row in self.read(GET_MANY, ids=list(ids))}
+
+    def list(self, before: int, before_id: str, offset: int, limit: int, filters: Row) -> Rows:
+        """Return decisions, newest first; `filters` has every name of FILTER, None (tags: []) where it is no matter."""
+        query = LISTS[_narrowest(filters)]
+        return self.read(query, before=before, before_id=before_id, offset=offset, limit=limit, **filters)
+
+    def count(self, filters: Row) -> int:
+        """Return how many decisions pass the filters."""
+        return int(self.read(COUNTS[_narrowest(filters)], before=NEVER, before_id="", **filters)[0]["total"])
+
+    def lock(self, id: str) -> Row:
+        """Lock a decision in the open transaction and return it.
+
+        Raises:
+            NotFound: no such decision.
+        """
+        return self.write_one(LOCKED, id=id)
+
+    def update(self, id: str, changes: Row, embedding: Any = None) -> None:
+        """Set properties, and the vector where one is given."""
+        self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
+        if embedding is not None:
+            self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
+
+    def supersede(self, id: str, new_id: str) -> None:
+        """Put `new_id` in the place of a decision that is locked."""
+        self.write(SUPERSEDE, id=id, new_id=new_id, now=now_ms(), never=NEVER)
+
+    def delete(self, id: str) -> None:
+        """Delete a decision and close its chain; its dependants go over to the decision that takes its place.
+
+        Raises:
+            NotFound: no such decision.
+        """
+
+        def work(tx: Transaction) -> None:
+            mine = DecisionRepository(self.graph, self.caller, tx)
+            mine.lock(id)
+            mine.write(DELETE, id=id, now=now_ms(), never=NEVER)
+
+        self.together(work)
+
+    def chain(self, id: str) -> Rows:
+        """Return the decisions that superseded one another, oldest first, this one among them.
+
+        Raises:
+            NotFound: no such decision.
+        """
+        rows = self.read(CHAIN, id=id)
+        self._only(rows)
+        return rows
+
+
+def refuse_superseded(row: Row, what: str) -> None:
+    """Refuse to do `what` to a decision that another has replaced.
+
+    Raises:
+        Conflict: it is superseded.
+    """
+    if row["status"] == "superseded":
+        raise Conflict(f"This decision is superseded already; {what} {row['superseded_by']} instead")
+
+
+def _narrowest(filters: Row) -> str:
+    return next((name for name in LISTS if name and filters[name] is not None), "")
