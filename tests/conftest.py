@@ -20,6 +20,7 @@ from app.state import State
 from graph.driver import Connection, Graph
 from graph.migrations import migrate
 from tests.callers import Caller, new_caller
+from tests.live.server import Live, running
 
 PEPPER = "5a" * 32
 MASTER_KEY = "3c" * 32
@@ -39,6 +40,13 @@ def connection() -> Iterator[Connection]:
         found = server.start()
         yield Connection(found.bolt_url, found.user, found.password)
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A whole `loci serve` with the default embedder, for all tests that do not harm it."""
+    with running(tmp_path_factory.mktemp("live")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
