@@ -67,11 +67,39 @@ class World:
 
 Make = Callable[[World], Any]
 
+
+def known_slug(world: World) -> str:
+    """Return the slug of a project that a memory has registered."""
+    slug = world.fresh("billing")
+    world.create("/v1/memories", content=world.text(), agent_id="iris", project=slug)
+    return slug
+
+
+def linked(world: World, kind: str, field: str, other: str) -> str:
+    """Link the world's decision to another node and return that node's id."""
+    world.create(f"/v1/decisions/{world.id('decision_id')}/{kind}", **{field: other})
+    return other
+
+
+def adopter(world: World) -> str:
+    """Return the slug of a project that has adopted the world's pattern."""
+    world.create(f"/v1/patterns/{world.id('pattern_id')}/adopt", project=world.id("known_slug"))
+    return world.id("known_slug")
+
+
 MAKERS: dict[str, Callable[[World], str]] = {
     "memory_id": lambda w: str(w.create("/v1/memories", **BODIES["POST /v1/memories"](w))["id"]),
     "agent_id": lambda w: str(w.create("/v1/agents", **BODIES["POST /v1/agents"](w))["id"]),
     "agent": lambda w: w.id("agent_id"),
     "session_id": lambda w: str(w.create("/v1/sessions", **BODIES["POST /v1/sessions"](w))["id"]),
+    "decision_id": lambda w: str(w.create("/v1/decisions", **BODIES["POST /v1/decisions"](w))["id"]),
+    "other_decision_id": lambda w: str(w.create("/v1/decisions", title=w.text(), rationale=w.text("because"))["id"]),
+    "pattern_id": lambda w: str(w.create("/v1/patterns", **BODIES["POST /v1/patterns"](w))["id"]),
+    # Not in paths: what bodies and queries of decisions and patterns name.
+    "known_slug": lambda w: known_slug(w),
+    "ground_id": lambda w: linked(w, "memories", "memory_id", w.id("memory_id")),
+    "dependency_id": lambda w: linked(w, "dependencies", "decision_id", w.id("other_decision_id")),
+    "adopter_slug": lambda w: adopter(w),
     "key_id": lambda w: str(w.create("/v1/keys", name=w.text("ci"))["key_info"]["id"]),
 }
 
@@ -111,12 +139,57 @@ BODIES: dict[str, Make] = {
     },
     "POST /v1/sessions/get-or-create": lambda w: {"external_id": w.fresh("repo"), "title": w.text("Moving house")},
     "PUT /v1/sessions/{session_id}/end": lambda w: {"summary": w.text("All is moved")},
+    "POST /v1/decisions": lambda w: {
+        "title": w.text("Keep the Billing Service on PostgreSQL"),
+        "rationale": w.text("Priya Raman knows it"),
+        "alternatives": w.text("Oracle costs more"),
+        "agent_id": w.id("agent_id"),
+        "session_id": w.id("session_id"),
+        "project_slug": w.fresh("billing"),
+        "tags": [w.text("storage")],
+        "metadata": {"source": w.text("meeting")},
+        "memory_ids": [w.id("memory_id")],
+    },
+    "PUT /v1/decisions/{decision_id}": lambda w: {
+        "rationale": w.text("Lisbon has the backups"),
+        "status": "experimental",
+        "metadata": {"by": w.text("Priya")},
+    },
+    "POST /v1/decisions/{decision_id}/supersede": lambda w: {
+        "title": w.text("Move the Billing Service to Oracle"),
+        "rationale": w.text("The auditors ask for it"),
+    },
+    "POST /v1/decisions/{decision_id}/memories": lambda w: {"memory_id": w.id("memory_id")},
+    "DELETE /v1/decisions/{decision_id}/memories": lambda w: {"memory_id": w.id("ground_id")},
+    "POST /v1/decisions/{decision_id}/dependencies": lambda w: {"decision_id": w.id("other_decision_id")},
+    "DELETE /v1/decisions/{decision_id}/dependencies": lambda w: {"decision_id": w.id("dependency_id")},
+    "POST /v1/patterns": lambda w: {
+        "title": w.text("Idempotent writers"),
+        "description": w.text("Every write of the Billing Service takes a key"),
+        "category": w.text("reliability"),
+        "tags": [w.text("api")],
+        "example_code": w.text("def put(key): ..."),
+        "source_project": w.fresh("billing"),
+        "metadata": {"source": w.text("review")},
+    },
+    "PUT /v1/patterns/{pattern_id}": lambda w: {"description": w.text("Keys expire"), "metadata": {"a": w.text()}},
+    "POST /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("known_slug")},
+    "DELETE /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("adopter_slug")},
     "POST /v1/keys": lambda w: {"name": w.text("ci"), "scopes": ["read"], "expires_days": 30},
 }
-for _path in ("/v1/memories/{memory_id}", "/v1/agents/{agent_id}"):
+for _path in (
+    "/v1/memories/{memory_id}",
+    "/v1/agents/{agent_id}",
+    "/v1/decisions/{decision_id}",
+    "/v1/patterns/{pattern_id}",
+):
     BODIES[f"PATCH {_path}"] = BODIES[f"PUT {_path}"]
 
-QUERIES: dict[str, Make] = {}
+QUERIES: dict[str, Make] = {
+    "GET /v1/decisions/check": lambda w: {"query": STORY, "threshold": 0, "limit": 20, "include_superseded": True},
+    "GET /v1/patterns/search": lambda w: {"query": STORY, "threshold": 0, "limit": 50},
+    "GET /v1/patterns/suggest": lambda w: {"project": w.id("known_slug")},
+}
 
 # Reading POSTs, and what only an admin key may do.
 SCOPES = {
