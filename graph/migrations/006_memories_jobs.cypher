@@ -1,0 +1,10 @@
+CYPHER 25 CREATE INDEX memory_of_tier IF NOT EXISTS FOR (m:Memory) ON (m.tenant, m.tier, m.created_at);
+CYPHER 25 CREATE INDEX memory_of_type IF NOT EXISTS FOR (m:Memory) ON (m.tenant, m.memory_type, m.created_at);
+CYPHER 25 CREATE INDEX memory_archived IF NOT EXISTS FOR (m:Memory) ON (m.tenant, m.archived, m.created_at);
+CYPHER 25 CREATE INDEX memory_extraction IF NOT EXISTS FOR (m:Memory) ON (m.tenant, m.extraction_method, m.created_at);
+CYPHER 25 CREATE CONSTRAINT job_gate_name IF NOT EXISTS FOR (g:JobGate) REQUIRE g.name IS UNIQUE;
+CYPHER 25 CREATE CONSTRAINT job_key IF NOT EXISTS FOR (j:Job) REQUIRE (j.tenant, j.key) IS UNIQUE;
+CYPHER 25 CREATE INDEX job_due IF NOT EXISTS FOR (j:Job) ON (j.queue, j.run_at);
+CYPHER 25 CREATE INDEX job_newest IF NOT EXISTS FOR (j:Job) ON (j.tenant, j.created_at);
+CYPHER 25 CREATE INDEX job_finished IF NOT EXISTS FOR (j:Job) ON (j.finished_at);
+CYPHER 25 CREATE INDEX extraction_key_newest IF NOT EXISTS FOR (k:ExtractionKey) ON (k.tenant, k.created_at);
