@@ -12,6 +12,7 @@ TYPES = ("fact", "event", "insight", "task", "preference", "entity_reference", "
 TIERS = ("hot", "warm", "cold")
 VISIBILITIES = ("private", "confidential")
 MODES = ("hybrid", "semantic", "keyword")
+ARMS = ("vectors", "words", "session", "graph")
 LONGEST = 50_000
 SLUG = validate.Regexp(
     # `(?!\n)`: to Python, `$` also matches before a final line feed; \Z is unknown to readers of the API document.
@@ -206,6 +207,10 @@ class SearchIn(Schema):
     search_mode = Text(
         load_default="hybrid", validate=[one_of(MODES)], metadata={"description": "`hybrid`, `semantic` or `keyword`."}
     )
+    arms = fields.List(
+        Text(validate=[one_of(ARMS)]), validate=validate.Length(1, error="must name at least one arm"),
+        metadata={"description": "Only these arms of a hybrid search, to see what each is worth; absent: all."},
+    )  # fmt: skip
     metadata_filter = fields.Dict(
         load_default=dict, metadata={"description": "Keys and values a hit's metadata must have."}
     )

@@ -1,0 +1,226 @@
+"""Recall quality over labelled collections, through HTTP on a server of its own. `make bench-recall`.
+
+Reads the collections and scores with the kit beside them, in place: nothing of the data enters the project. The kit's
+folder holds `score.py`, `dev/<collection>/{docs,queries}.jsonl` and `results/dev`, the runs of the reference rankers.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx2
+
+from bench.server import Server, running
+
+Row: TypeAlias = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[1]
+BATCH = 100
+LIMIT = 20
+REFERENCES = ("bm25-en", "dense", "rrf", "cc", "graph", "recipe", "neo4j")
+# Measures something else (no sessions, no hops), so it is loaded only when named.
+ASIDE = {"nfcorpus"}
+
+
+def main() -> None:
+    """Load, ask, score, print."""
+    a = arguments()
+    names = a.collections.split(",") if a.collections else collections(a.folder)
+    out = Path(a.out or tempfile.mkdtemp(prefix="loci-runs-"))
+    out.mkdir(parents=True, exist_ok=True)
+    asked = {"limit": LIMIT, "search_mode": a.search_mode, **({"arms": a.arms.split(",")} if a.arms else {})}
+    with ExitStack() as stack:
+        server = Server(a.url, a.key) if a.url else stack.enter_context(running())
+        for name in names:
+            clients, ids = load(server, a.folder, name)
+            warm(clients)
+            for run in range(a.repeat):
+                ms = ask(clients, ids, a.folder, name, asked, out, a.every)
+                print(
+                    f"{name:18s} asked {len(ms)}{times(ms)}{f' (round {run + 1})' if a.repeat > 1 else ''}", flush=True
+                )
+            for client in clients.values():
+                client.close()
+    if a.every == 1:
+        compare(a.folder, out, names, a.against)
+    print(f"Runs are in {out}")
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="bench.recall", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--from", dest="folder", type=Path, default=ROOT / "../shared/eval/dev", help="collections")
+    parser.add_argument("--collections", help="only these, by comma (default: all but nfcorpus)")
+    parser.add_argument("--search-mode", default="hybrid", choices=["hybrid", "semantic", "keyword"])
+    parser.add_argument("--arms", help="only these arms of hybrid, by comma: vectors, words, session, graph")
+    parser.add_argument("--out", help="folder for the runs (default: a temporary one)")
+    parser.add_argument("--against", default="neo4j", choices=REFERENCES, help="reference for the paired intervals")
+    parser.add_argument("--every", type=int, default=1, help="ask only every n-th question; prints latencies alone")
+    parser.add_argument("--repeat", type=int, default=1, help="ask everything so many times; the last run is scored")
+    parser.add_argument("--url", help="a server that runs already, empty of these namespaces; needs --key")
+    parser.add_argument("--key", help="its admin key")
+    return parser.parse_args()
+
+
+def collections(folder: Path) -> list[str]:
+    """Return the collections in a folder."""
+    found = sorted(path.parent.name for path in folder.glob("*/docs.jsonl") if path.parent.name not in ASIDE)
+    if not found:
+        raise SystemExit(f"There are no collections in {folder}; name their folder with --from.")
+    return found
+
+
+def load(server: Server, folder: Path, name: str) -> tuple[dict[str, httpx2.Client], dict[str, str]]:
+    """Store a collection, one namespace for each group; return a client by group, and document ids by memory id."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for doc in lines(folder / name / "docs.jsonl"):
+        groups[doc["group"]].append(doc)
+    clients, ids = {}, {}
+    started = time.perf_counter()
+    for group, docs in groups.items():
+        client = clients[group] = server.namespace(f"{name}/{group}")
+        docs.sort(key=lambda doc: int(doc["order"]))
+        sessions = {key: session(client, key) for key in dict.fromkeys(doc["session"] for doc in docs) if key}
+        for batch in cut(docs):
+            answer = client.post("/v1/memories/batch", json={"memories": [body(doc, sessions) for doc in batch]})
+            answer.raise_for_status()
+            for doc, result in zip(batch, answer.json()["results"], strict=True):
+                if result["status"] != "success":
+                    raise SystemExit(f"{doc['id']} was not stored: {result['error']}")
+                ids[result["id"]] = doc["id"]
+    seconds = time.perf_counter() - started
+    print(f"{name:18s} stored {len(ids)} in {seconds:.0f} s, {len(ids) / seconds:.0f}/s", flush=True)
+    return clients, ids
+
+
+def session(client: httpx2.Client, key: str) -> str:
+    """Return the id of the session with this external id."""
+    answer = client.post("/v1/sessions/get-or-create", json={"external_id": key, "agent_id": "bench"})
+    answer.raise_for_status()
+    return str(answer.json()["id"])
+
+
+def body(doc: Row, sessions: Mapping[str, str]) -> Row:
+    """Return the memory to store for a document: its text as it is, and what the kit allows besides."""
+    made = {"content": doc["text"], "agent_id": "bench"}
+    if doc.get("title"):
+        made["title"] = doc["title"]
+    if doc.get("ts"):
+        made["occurred_at"] = doc["ts"]
+    if doc.get("session"):
+        made["session_id"] = sessions[doc["session"]]
+    return made
+
+
+def warm(clients: Mapping[str, httpx2.Client]) -> None:
+    """Let plans be made and the model be loaded before anything is timed."""
+    for client in list(clients.values())[:3]:
+        for text in ("Who went where last summer?", "What is a memory about?", "Which film came first?"):
+            client.post("/v1/memories/search", json={"query": text, "limit": LIMIT}).raise_for_status()
+
+
+def ask(
+    clients: Mapping[str, httpx2.Client],
+    ids: Mapping[str, str],
+    folder: Path,
+    name: str,
+    asked: Row,
+    out: Path,
+    every: int,
+) -> list[float]:
+    """Ask every question, write the run, and return what each took in milliseconds."""
+    took = []
+    with (out / f"{name}.run.jsonl").open("w", encoding="utf-8") as run:
+        for question in list(lines(folder / name / "queries.jsonl"))[::every]:
+            started = time.perf_counter()
+            answer = clients[question["group"]].post("/v1/memories/search", json={"query": question["text"], **asked})
+            took.append(1000 * (time.perf_counter() - started))
+            answer.raise_for_status()
+            ranked = [ids[hit["memory"]["id"]] for hit in answer.json()["data"]]
+            run.write(json.dumps({"qid": question["qid"], "ranked": ranked, "ms": round(took[-1], 2)}) + "\n")
+    return took
+
+
+def compare(folder: Path, out: Path, names: Sequence[str], against: str) -> None:
+    """Print the kit's own figures for our runs, then the reference rankers' beside them."""
+    results = folder.parent / "results" / folder.name
+    print()
+    scored(folder, out, None, results if results.exists() else None, against, show=True)
+    if not results.exists():
+        return
+    print(f"\nReference rankers, mean of {', '.join(names)}: R@5 / R@10 / nDCG@10")
+    for system in REFERENCES:
+        figures = scored(folder, results, system)
+        rows = [figures[name]["by_category"]["ALL"] for name in names if name in figures]
+        if len(rows) == len(names):
+            print(f"{system:10s}" + " / ".join(f"{mean(rows, k):5.1f}" for k in ("R@5", "R@10", "nDCG@10")))
+
+
+def scored(
+    folder: Path,
+    runs: Path,
+    system: str | None = None,
+    against: Path | None = None,
+    other: str = "",
+    show: bool = False,
+) -> Row:
+    """Run the kit's `score.py` and return what it wrote; `show` prints what it printed."""
+    kit = folder.resolve().parent
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [
+            sys.executable,
+            str(kit / "score.py"),
+            "--from",
+            str(folder),
+            "--run",
+            str(runs),
+            "--json",
+            file.name,
+        ]
+        command += ["--run-system", system] if system else []
+        command += ["--against", str(against.resolve()), "--system", other] if against else []
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=kit, env=environment)
+        if show:
+            print(done.stdout)
+        figures: Row = json.loads(Path(file.name).read_text("utf-8"))
+        return figures
+
+
+def mean(rows: Sequence[Row], key: str) -> float:
+    """Return the mean of a figure over collections, in percent."""
+    return 100 * statistics.fmean(row[key] for row in rows)
+
+
+def times(ms: Sequence[float]) -> str:
+    """Return p50 and p95 as a sentence's end."""
+    cuts = statistics.quantiles(ms, n=100, method="inclusive") if len(ms) > 1 else [0.0] * 99
+    return f", p50 {statistics.median(ms):.1f} ms, p95 {cuts[94]:.1f} ms"
+
+
+def cut(docs: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Cut into batches as large as the route takes."""
+    for at in range(0, len(docs), BATCH):
+        yield docs[at : at + BATCH]
+
+
+def lines(path: Path) -> Iterator[Row]:
+    """Read a file of JSON lines."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.strip():
+                yield json.loads(line)
+
+
+if __name__ == "__main__":
+    main()
