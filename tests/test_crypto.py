@@ -1,0 +1,107 @@
+"""Secrets at rest open where they belong, under the key that sealed them, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.config import ConfigError, load_settings
+from app.crypto import SealBroken, Vault, key_digest, same
+from app.local.errors import HomeError
+from app.local.home import Home
+
+pytestmark = pytest.mark.static
+
+KEY, OTHER = "3c" * 32, "4d" * 32
+PLACE = ("tenant-1", "node-1", "secret")
+
+
+class TestVault:
+    @pytest.mark.parametrize("text", ["whsec_abc", "", "ключ 🔑", "x" * 10_000])
+    def test_what_was_sealed_opens_again(self, text: str) -> None:
+        assert Vault(KEY).open(Vault(KEY).seal(text, *PLACE), *PLACE) == text
+
+    def test_a_sealed_text_shows_nothing_of_it_and_differs_each_time(self) -> None:
+        sealed = {Vault(KEY).seal("whsec_abc", *PLACE) for _ in range(50)}
+        assert len(sealed) == 50
+        assert not any("whsec" in one or KEY in one for one in sealed)
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            ("tenant-2", "node-1", "secret"),
+            ("tenant-1", "node-2", "secret"),
+            ("tenant-1", "node-1", "api_key"),
+            ("tenant-1node-1", "", "secret"),
+            ("tenant-1\x00node-1", "", "secret"),
+        ],
+    )
+    def test_it_does_not_open_anywhere_else(self, place: tuple[str, str, str]) -> None:
+        with pytest.raises(SealBroken, match="changed or moved"):
+            Vault(KEY).open(Vault(KEY).seal("whsec_abc", *PLACE), *place)
+
+    def test_another_master_key_is_named_as_the_reason(self) -> None:
+        with pytest.raises(SealBroken, match="another master key"):
+            Vault(OTHER).open(Vault(KEY).seal("whsec_abc", *PLACE), *PLACE)
+
+    def test_every_change_of_it_is_seen(self) -> None:
+        sealed = Vault(KEY).seal("whsec_abc", *PLACE)
+        for at in range(len(sealed)):
+            changed = sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :]
+            with pytest.raises(SealBroken):
+                Vault(KEY).open(changed, *PLACE)
+
+    @pytest.mark.parametrize("damaged", ["", "v1", "v1.", "v1..", "plain text", "v2.00000000.AAAA", "v1.00000000.%%%"])
+    def test_damage_is_an_error_of_its_own(self, damaged: str) -> None:
+        with pytest.raises(SealBroken):
+            Vault(KEY).open(damaged, *PLACE)
+
+    def test_it_does_not_show_its_key(self) -> None:
+        assert KEY not in repr(Vault(KEY))
+        assert KEY not in str(vars(Vault(KEY)))
+
+
+class TestDigests:
+    def test_a_digest_depends_on_key_and_pepper(self) -> None:
+        digests = {key_digest(pepper, key) for pepper in (KEY, OTHER) for key in ("mem_a", "mem_b")}
+        assert len(digests) == 4
+
+    def test_digests_are_compared_as_wholes(self) -> None:
+        assert same("abc", "abc")
+        assert not same("abc", "abd")
+        assert not same("abc", "ab")
+        assert not same("é", "e")
+
+
+class TestMasterKey:
+    def test_it_is_made_once_and_readable_by_its_owner_only(self, tmp_path: Path) -> None:
+        first = Home(tmp_path / "home").master_key()
+        assert Home(tmp_path / "home").master_key() == first
+        assert len(first) == 64
+        assert first not in (Home(tmp_path / "home").pepper(), Home(tmp_path / "other").master_key())
+        assert (tmp_path / "home" / "secrets" / "master-key").stat().st_mode & 0o777 == 0o600
+
+    def test_a_damaged_one_is_never_replaced(self, tmp_path: Path) -> None:
+        Home(tmp_path).master_key()
+        (tmp_path / "secrets" / "master-key").write_text("short\n")
+        with pytest.raises(HomeError, match="Restore it from a backup"):
+            Home(tmp_path).master_key()
+        assert (tmp_path / "secrets" / "master-key").read_text() == "short\n"
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "said"),
+        [
+            ("LOCI_MASTER_KEY", "abc", "64 hex digits"),
+            ("LOCI_OUTBOUND_ALLOW", "10.0.0.0/8, here", "10.1.0.0/16"),
+            ("LOCI_OUTBOUND_ALLOW", "10.0.0.1/8", "10.1.0.0/16"),
+        ],
+    )
+    def test_settings_that_cannot_be_meant_are_refused(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+    ) -> None:
+        monkeypatch.setenv(variable, value)
+        with pytest.raises(ConfigError, match=said) as raised:
+            load_settings()
+        assert variable in str(raised.value)
+        assert "abc" not in str(raised.value)
