@@ -60,8 +60,10 @@ def position(args: dict[str, Any]) -> Position:
         return Position(offset=offset)
     try:
         before, before_id, total = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not 0 <= int(before) <= NEVER:
+            raise ValueError
         return Position(int(before), str(before_id), 0, int(total))
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, OverflowError) as error:
         raise invalid("cursor", "must be the `next_cursor` of an earlier page") from error
 
 

@@ -16,8 +16,10 @@ ARMS = ("vectors", "words", "session", "graph")
 LONGEST = 50_000
 SLUG = validate.Regexp(
     # `(?!\n)`: to Python, `$` also matches before a final line feed; \Z is unknown to readers of the API document.
-    r"^[a-z0-9][a-z0-9-]*$(?!\n)",
-    error="must be a slug: lower-case letters, digits and hyphens, such as `billing-api`",
+    # Two names are routes below /v1/projects, so that a project could not be reached under them.
+    r"^(?!(?:impact-analysis|shared-patterns)$)[a-z0-9][a-z0-9-]*$(?!\n)",
+    error="must be a slug: lower-case letters, digits and hyphens, such as `billing-api`; "
+    "`impact-analysis` and `shared-patterns` are taken by routes",
 )
 
 
