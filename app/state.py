@@ -9,6 +9,7 @@ from app.config import Settings
 from app.crypto import Vault
 from app.embeddings import Embedder
 from app.ledger import Ledger
+from app.services.known_names import NameCache
 from app.services.words import WordCounts
 from graph.driver import Graph
 from graph.migrations import Space
@@ -31,6 +32,7 @@ class State:
     started_ms: int
     sequence: Sequence
     words: WordCounts = field(default_factory=WordCounts)
+    names: NameCache = field(default_factory=NameCache)
     ledger: Ledger = field(default_factory=Ledger)
 
 

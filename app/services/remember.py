@@ -13,7 +13,7 @@ from app.auth import Principal
 from app.clock import now_ms
 from app.ids import is_uuid, new_id
 from app.services.classify import classify
-from app.services.extract import Mention, extract
+from app.services.extract import KnownNames, Mention, extract
 from app.services.recall import find_duplicate
 from app.services.refer import NOBODY, agent_named
 from app.state import State
@@ -87,7 +87,7 @@ def remember(
     for body, vector in zip(bodies, vectors, strict=True):
         twin = duplicate_of(parts, caller, body, vector, drafts)
         if twin is None:
-            drafts.append(draft(parts, body, vector))
+            drafts.append(draft(parts, body, vector, parts.names.of(parts.graph, caller.tenant)))
         kept.append(Stored(twin, True) if twin else Stored(drafts[-1].props["id"], False))
     if drafts:
         numbers = parts.sequence.take(caller.tenant, len(drafts))
@@ -114,11 +114,13 @@ def duplicate_of(
     return find_duplicate(parts, caller, agent_id, vector, body["dedup_threshold"], digest)
 
 
-def draft(parts: State, body: dict[str, Any], vector: Any) -> Draft:
+def draft(parts: State, body: dict[str, Any], vector: Any, known: KnownNames | None = None) -> Draft:
     """Return the memory that `body` asks for; all ids and times are settled here, so that a retry repeats them."""
     now = now_ms()
     content = body["content"]
-    mentions = [] if body.get("auto_extract_entities") is False else extract(content, title=body.get("title"))
+    mentions = (
+        [] if body.get("auto_extract_entities") is False else extract(content, title=body.get("title"), known=known)
+    )
     importance = body["importance"]
     props = {
         "id": new_id(),

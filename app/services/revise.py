@@ -27,6 +27,7 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
     content = body.get("content")
     embedding = parts.embedder.embed_documents([content])[0] if content is not None else None
     version_id = new_id()
+    known = parts.names.of(parts.graph, caller.tenant)
 
     def work(tx: Transaction) -> None:
         memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
@@ -35,7 +36,7 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
             memories.update(id, _changes(body, before))
             return
         title = body.get("title", before["title"])
-        mentions = extract(content, title=title)
+        mentions = extract(content, title=title, known=known)
         memories.keep_version(id, version_id)
         said = {
             "content": content,

@@ -3,13 +3,15 @@
 | loop | every | does |
 |---|---|---|
 | purge_expired | 30 s | deletes memories whose time has passed |
+| topics | 60 s | groups the entities of tenants where something was written |
+| unused_entities | 600 s | deletes entities of extraction that nothing mentions any more |
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.state import State
-from app.workers import purge_expired
+from app.workers import purge_expired, topics, unused_entities
 
 
 @dataclass(frozen=True)
@@ -21,4 +23,8 @@ class Loop:
     work: Callable[[State], bool]
 
 
-LOOPS = (Loop("purge_expired", 30.0, purge_expired.work),)
+LOOPS = (
+    Loop("purge_expired", 30.0, purge_expired.work),
+    Loop("topics", 60.0, topics.work),
+    Loop("unused_entities", 600.0, unused_entities.work),
+)
