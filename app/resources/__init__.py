@@ -3,6 +3,8 @@
 from app.resources.agents import blueprint as agents
 from app.resources.decisions import blueprint as decisions
 from app.resources.docs import blueprint as docs
+from app.resources.entities import blueprint as entities
+from app.resources.entity_graph import blueprint as entity_graph
 from app.resources.health import blueprint as health
 from app.resources.keys import blueprint as keys
 from app.resources.memories import blueprint as memories
@@ -13,6 +15,8 @@ BLUEPRINTS = (
     health,
     memories,
     agents,
+    entities,
+    entity_graph,
     sessions,
     decisions,
     patterns,
