@@ -1,0 +1,72 @@
+"""Links between memories and entities that a client makes, removes or follows."""
+
+from graph.clock import now_ms
+from graph.labels import NEVER
+from graph.memories import NEWEST_FIRST, SHOWN
+from graph.records import Row, Rows
+from graph.repository import Repository
+
+# `r.id` tells the one that made the link from those that met it; merging locks both ends.
+LINK = """
+CYPHER 25
+MATCH (e:Entity {tenant: $tenant, id: $entity_id})
+MATCH (m:Memory {tenant: $tenant, id: $memory_id})
+MERGE (m)-[r:MENTIONS]->(e)
+ON CREATE SET r.id = $id, r.confidence = 1.0, r.about = false, r.from = $now, r.to = $never
+SET r.source = 'manual', r.relationship = coalesce($relationship, r.relationship, 'mentioned_in')
+RETURN e.id AS entity_id, m.id AS memory_id, r.relationship AS relationship, r.confidence AS relevance_score,
+  r.from AS created_at, coalesce(r.id = $id, false) AS created
+"""
+UNLINK = """
+CYPHER 25
+MATCH (:Memory {tenant: $tenant, id: $memory_id})-[r:MENTIONS|ABOUT]->(:Entity {tenant: $tenant, id: $entity_id})
+WITH collect(r) AS links WHERE size(links) > 0
+FOREACH (r IN links | DELETE r)
+RETURN size(links) AS gone
+"""
+MATCH_LINKED = """
+CYPHER 25
+MATCH (e:Entity {tenant: $tenant, id: $id})<-[link:MENTIONS]-(m:Memory)
+WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now AND ($archived OR NOT m.archived)
+  AND m.created_at <= $before AND (m.created_at < $before OR m.seq < $before_seq)
+"""
+PAGE = "WITH m, link ORDER BY m.created_at DESC, m.seq DESC SKIP $offset LIMIT $limit"
+LINKED = ", link.relationship AS relationship, link.confidence AS relevance_score"
+MEMORIES = MATCH_LINKED + PAGE + SHOWN + LINKED + NEWEST_FIRST
+COUNT = MATCH_LINKED + "RETURN count(m) AS total"
+
+
+class EntityLinkRepository(Repository):
+    """Links of one tenant's entities."""
+
+    kind = "Link"
+
+    def link(self, id: str, entity_id: str, memory_id: str, relationship: str | None) -> Row:
+        """Tie a memory to an entity; return the link, and in `created` whether it is new.
+
+        `id` marks a new link. A link that is there already takes the relationship, where one is given, and is from
+        then on one made by hand, which no later edit of the memory's text removes.
+
+        Raises:
+            NotFound: no such entity or memory.
+        """
+        parameters = {"entity_id": entity_id, "memory_id": memory_id, "relationship": relationship}
+        return self.write_one(LINK, id=id, now=now_ms(), never=NEVER, **parameters)
+
+    def unlink(self, entity_id: str, memory_id: str) -> None:
+        """Take the link between a memory and an entity away.
+
+        Raises:
+            NotFound: there is none.
+        """
+        self.write_one(UNLINK, entity_id=entity_id, memory_id=memory_id)
+
+    def memories(self, id: str, before: int, before_seq: int, offset: int, limit: int, archived: bool) -> Rows:
+        """Return the memories that mention an entity, newest first, each with `relationship` and `relevance_score`."""
+        position = {"before": before, "before_seq": before_seq, "offset": offset, "limit": limit}
+        return self.read(MEMORIES, id=id, archived=archived, now=now_ms(), **position)
+
+    def count(self, id: str, archived: bool) -> int:
+        """Return how many current memories mention an entity."""
+        row = self.read(COUNT, id=id, archived=archived, now=now_ms(), before=NEVER, before_seq=0)[0]
+        return int(row["total"])
