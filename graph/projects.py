@@ -1,28 +1,186 @@
 """Projects: what memories, decisions and patterns are about as a whole. The slug is their public key."""
 
+from collections.abc import Callable
+
 from graph.clock import now_ms
-from graph.records import Row
+from graph.errors import Conflict
+from graph.labels import NEVER
+from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
+# Memories and decisions are linked alike: the degree less the decisions, of which there are few.
+SHOWN = """
+RETURN p.id AS id, p.slug AS slug, p.name AS name, p.description AS description, p.stack AS stack,
+  p.repo_url AS repo_url, p.metadata AS metadata, p.created_at AS created_at, p.updated_at AS updated_at,
+  p.version AS version,
+  COUNT { (p)<-[:IN_PROJECT]-() } - COUNT { MATCH (d:Decision {tenant: $tenant, project_id: p.id}) } AS memory_count
+"""
+# A project that a memory named first is nobody's registration yet: the first POST for its slug completes it. The lock
+# comes before the look, so that of many such POSTs one wins.
+CREATE = (
+    """
+CYPHER 25
+MERGE (p:Project {tenant: $tenant, slug: $slug})
+ON CREATE SET p.id = $id, p.registered = false, p.created_at = $now, p.version = 0
+SET p.registered = p.registered
+WITH p WHERE p.registered = false
+SET p += $props, p.registered = true, p.updated_at = $now, p.version = p.version + 1
+WITH p
+"""
+    + SHOWN
+)
+GET = "CYPHER 25 MATCH (p:Project {tenant: $tenant, slug: $slug})" + SHOWN
+LIST = (
+    """
+CYPHER 25
+MATCH (p:Project {tenant: $tenant})
+WHERE p.created_at <= $before AND (p.created_at < $before OR p.id < $before_id)
+WITH p ORDER BY p.created_at DESC, p.id DESC SKIP $offset LIMIT $limit
+"""
+    + SHOWN
+    + " ORDER BY created_at DESC, id DESC"
+)
+COUNT = "CYPHER 25 MATCH (p:Project {tenant: $tenant}) RETURN count(p) AS total"
+LOCK = """
+CYPHER 25
+MATCH (p:Project {tenant: $tenant, slug: $slug}) SET p.updated_at = $now
+RETURN p.slug AS slug, p.metadata AS metadata, p.version AS version
+"""
+UPDATE = (
+    """
+CYPHER 25
+MATCH (p:Project {tenant: $tenant, slug: $slug})
+SET p += $changes, p.registered = true, p.version = p.version + 1
+WITH p
+"""
+    + SHOWN
+)
 NAMED = """
 CYPHER 25
 MERGE (p:Project {tenant: $tenant, slug: $slug})
 ON CREATE SET p.id = $id, p.name = $slug, p.metadata = '{}', p.stack = '{}', p.created_at = $now, p.updated_at = $now,
-  p.version = 1
+  p.version = 1, p.registered = false
 RETURN p.id AS id, p.slug AS slug
 """
 KNOWN = "CYPHER 25 MATCH (p:Project {tenant: $tenant, id: $id}) RETURN p.id AS id, p.slug AS slug"
 BY_SLUG = "CYPHER 25 MATCH (p:Project {tenant: $tenant, slug: $slug}) RETURN p.id AS id, p.slug AS slug"
+MEMORIES = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, project_id: $id}) RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
+"""
+# By the property, not by the link: a memory committed while its project went has only that. Versions and windows are
+# part of the same index as their memory, and must be found under no project either.
+RELEASE = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, project_id: $id})
+WITH m LIMIT $limit
+OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
+SET part.project_id = ''
+WITH DISTINCT m
+OPTIONAL MATCH (m)-[link:IN_PROJECT]->()
+DELETE link
+WITH DISTINCT m
+SET m.project_id = '', m.updated_at = $now, m.version = m.version + 1
+RETURN count(m) AS done
+"""
+RELEASE_DECISIONS = """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, project_id: $id})
+WITH d LIMIT $limit
+OPTIONAL MATCH (d)-[link:IN_PROJECT]->()
+DELETE link
+SET d.project_id = '', d.updated_at = $now, d.version = d.version + 1
+RETURN count(d) AS done
+"""
+UNLINK = """
+CYPHER 25
+MATCH (p:Project {tenant: $tenant, id: $id})-[link]-()
+WITH link LIMIT $limit
+DELETE link
+RETURN count(link) AS done
+"""
+# Only when nothing is left: a memory may have come while the others went.
+DELETE = """
+CYPHER 25
+MATCH (p:Project {tenant: $tenant, id: $id})
+SET p.updated_at = $now
+WITH p WHERE NOT EXISTS { (p)--() }
+DELETE p
+RETURN $id AS id
+"""
+# What a reader who opens the project should see first. Confidential memories stay out.
+HOT = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, project_id: $id, tier: 'hot'})
+WHERE m.importance >= 0 AND m.current AND m.expires_at > $now AND NOT m.archived AND m.visibility = 'private'
+RETURN m.id AS id, m.content AS content, m.title AS title, m.memory_type AS memory_type, m.importance AS importance,
+  m.created_at AS created_at
+ORDER BY m.importance DESC, m.created_at DESC, m.id LIMIT $limit
+"""
+DECISIONS = """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, project_id: $id}) WHERE d.created_at >= 0 AND d.status = 'active'
+RETURN d.id AS id, d.title AS title, d.rationale AS rationale, d.status AS status, d.created_at AS created_at
+ORDER BY d.created_at DESC, d.id DESC LIMIT $limit
+"""
+PATTERNS = """
+CYPHER 25
+MATCH (p:Project {tenant: $tenant, id: $id})-[adopted:ADOPTED]->(t:Pattern {tenant: $tenant})
+RETURN t.id AS id, t.title AS title, t.description AS description, t.category AS category, adopted.at AS adopted_at
+ORDER BY adopted.at DESC, t.id LIMIT $limit
+"""
+SESSIONS = """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, project: $slug}) WHERE s.created_at <= $never
+RETURN s.id AS id, s.title AS title, s.status AS status, coalesce(s.summary, s.digest) AS summary,
+  s.started_at AS started_at, s.ended_at AS ended_at
+ORDER BY s.created_at DESC, s.id DESC LIMIT $limit
+"""
 
 
 class ProjectRepository(Repository):
-    """Projects of one tenant."""
+    """Projects of one tenant. `metadata` and `stack` are JSON text; times are epoch milliseconds."""
 
     kind = "Project"
     taken = "A project with this slug exists already"
 
+    def create(self, id: str, slug: str, props: Row) -> Row:
+        """Register a project.
+
+        Raises:
+            Conflict: the slug is taken.
+        """
+        found = self.write(CREATE, id=id, slug=slug, props=props, now=now_ms())
+        if not found:
+            raise Conflict(self.taken)
+        return found[0]
+
+    def get(self, slug: str) -> Row:
+        """Return one project.
+
+        Raises:
+            NotFound: no such project.
+        """
+        return self.one(GET, slug=slug)
+
+    def list(self, before: int, before_id: str, offset: int, limit: int) -> Rows:
+        """Return projects, newest first, after the sort key (`before`, `before_id`)."""
+        return self.read(LIST, before=before, before_id=before_id, offset=offset, limit=limit)
+
+    def count(self) -> int:
+        """Return how many projects there are."""
+        return int(self.read(COUNT)[0]["total"])
+
+    def update(self, slug: str, change: Callable[[Row], Row]) -> Row:
+        """Give the project the properties that `change` makes of its stored `slug`, `metadata` and `version`.
+
+        Raises:
+            NotFound: no such project.
+        """
+        return self.edit(LOCK, UPDATE, change, slug=slug, now=now_ms())
+
     def resolve(self, slug: str, new_id: str) -> Row:
-        """Return `{id, slug}` of the project, registered under its slug on first use."""
+        """Return `{id, slug}` of the project, made under its slug on first use."""
         return self.write_one(NAMED, slug=slug, id=new_id, now=now_ms())
 
     def known(self, id: str) -> Row:
@@ -40,3 +198,39 @@ class ProjectRepository(Repository):
             NotFound: no such project.
         """
         return self.one(BY_SLUG, slug=slug)
+
+    def memories(self, id: str, limit: int) -> Ids:
+        """Return up to `limit` memory ids of a project, expired ones included."""
+        return [row["id"] for row in self.read(MEMORIES, id=id, limit=limit)]
+
+    def release(self, id: str, limit: int) -> int:
+        """Take up to `limit` memories out of the project; return how many."""
+        return int(self.write(RELEASE, id=id, limit=limit, now=now_ms())[0]["done"])
+
+    def release_decisions(self, id: str, limit: int) -> int:
+        """Take up to `limit` decisions out of the project; return how many."""
+        return int(self.write(RELEASE_DECISIONS, id=id, limit=limit, now=now_ms())[0]["done"])
+
+    def unlink(self, id: str, limit: int) -> int:
+        """Delete up to `limit` links of the project, whatever their kind; return how many."""
+        return int(self.write(UNLINK, id=id, limit=limit)[0]["done"])
+
+    def delete(self, id: str) -> bool:
+        """Delete the project itself; False when something still belongs to it."""
+        return bool(self.write(DELETE, id=id, now=now_ms()))
+
+    def hot_memories(self, id: str, limit: int) -> Rows:
+        """Return the most important hot memories that anybody may see."""
+        return self.read(HOT, id=id, limit=limit, now=now_ms())
+
+    def active_decisions(self, id: str, limit: int) -> Rows:
+        """Return the newest active decisions."""
+        return self.read(DECISIONS, id=id, limit=limit)
+
+    def adopted_patterns(self, id: str, limit: int) -> Rows:
+        """Return the patterns adopted last."""
+        return self.read(PATTERNS, id=id, limit=limit)
+
+    def recent_sessions(self, slug: str, limit: int) -> Rows:
+        """Return the newest sessions labelled with the slug."""
+        return self.read(SESSIONS, slug=slug, limit=limit, never=NEVER)

@@ -1,19 +1,25 @@
 """Sessions: what belongs together in time. A session keeps the chain of its memories in writing order."""
 
+from collections.abc import Callable
+
 from graph.clock import now_ms
 from graph.labels import NEVER
+from graph.memories import UNCHAIN
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
+# `summary` is the client's own; `digest` the one made here, shown while there is no other.
 SHOWN = """
 OPTIONAL MATCH (s)-[:STARTED_BY]->(a:Agent)
 RETURN s.id AS id, a.id AS agent_id, s.external_id AS external_id, s.project AS project, s.status AS status,
-  s.title AS title, s.summary AS summary, s.metadata AS metadata, s.started_at AS started_at, s.ended_at AS ended_at,
-  s.created_at AS created_at, s.updated_at AS updated_at, s.version AS version,
+  s.title AS title, coalesce(s.summary, s.digest) AS summary, s.metadata AS metadata, s.started_at AS started_at,
+  s.ended_at AS ended_at, s.created_at AS created_at, s.updated_at AS updated_at, s.version AS version,
   COUNT { (s)<-[:IN_SESSION]-() } AS memory_count
 """
+# `agent_id` repeats the link so that an index can hold an agent's sessions in their order.
 BORN = """
-SET s += $props, s.status = 'active', s.started_at = $now, s.created_at = $now, s.updated_at = $now, s.version = 1
+SET s += $props, s.agent_id = coalesce($agent_id, ''), s.name = coalesce($props.title, $props.external_id, 'Session'),
+  s.status = 'active', s.started_at = $now, s.created_at = $now, s.updated_at = $now, s.version = 1
 WITH s
 CALL (s) {
   MATCH (a:Agent {tenant: $tenant, id: $agent_id})
@@ -26,7 +32,8 @@ GET_OR_CREATE = (
     """
 CYPHER 25
 MERGE (s:Session {tenant: $tenant, external_id: $external_id})
-ON CREATE SET s.id = $id, s += $props, s.status = 'active', s.started_at = $now, s.created_at = $now,
+ON CREATE SET s.id = $id, s += $props, s.agent_id = coalesce($agent_id, ''),
+  s.name = coalesce($props.title, $external_id), s.status = 'active', s.started_at = $now, s.created_at = $now,
   s.updated_at = $now, s.version = 1
 WITH s, s.id = $id AS created
 CALL (s, created) {
@@ -39,26 +46,71 @@ WITH s, created
     + ", created"
 )
 GET = "CYPHER 25 MATCH (s:Session {tenant: $tenant, id: $id})" + SHOWN
+# One match for each index that can carry the order: a filter in WHERE alone would read the tenant's whole list.
+MATCH_KEY = "CYPHER 25 MATCH (s:Session {tenant: $tenant, external_id: $external_id})"
+MATCH_AGENT = "CYPHER 25 MATCH (s:Session {tenant: $tenant, agent_id: $agent_id})"
+MATCH_PROJECT = "CYPHER 25 MATCH (s:Session {tenant: $tenant, project: $project})"
+MATCH_STATUS = "CYPHER 25 MATCH (s:Session {tenant: $tenant, status: $status})"
+MATCH_ALL = "CYPHER 25 MATCH (s:Session {tenant: $tenant})"
 FILTER = """
-CYPHER 25
-MATCH (s:Session {tenant: $tenant})
 WHERE s.created_at <= $before AND (s.created_at < $before OR s.id < $before_id)
   AND ($status IS NULL OR s.status = $status) AND ($project IS NULL OR s.project = $project)
+  AND ($external_id IS NULL OR s.external_id = $external_id)
   AND ($agent_id IS NULL OR EXISTS { (s)-[:STARTED_BY]->(:Agent {tenant: $tenant, id: $agent_id}) })
 """
-LIST = (
+LISTED = (
     FILTER
     + "WITH s ORDER BY s.created_at DESC, s.id DESC SKIP $offset LIMIT $limit"
     + SHOWN
     + " ORDER BY created_at DESC, id DESC"
 )
-COUNT = FILTER + "RETURN count(s) AS total"
+COUNTED = FILTER + "RETURN count(s) AS total"
+LISTS = {
+    "external_id": MATCH_KEY + LISTED,
+    "agent_id": MATCH_AGENT + LISTED,
+    "project": MATCH_PROJECT + LISTED,
+    "status": MATCH_STATUS + LISTED,
+    "": MATCH_ALL + LISTED,
+}
+COUNTS = {
+    "external_id": MATCH_KEY + COUNTED,
+    "agent_id": MATCH_AGENT + COUNTED,
+    "project": MATCH_PROJECT + COUNTED,
+    "status": MATCH_STATUS + COUNTED,
+    "": MATCH_ALL + COUNTED,
+}
 END = (
     """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
 SET s.ended_at = CASE WHEN s.status = 'ended' THEN s.ended_at ELSE $now END, s.status = 'ended',
   s.summary = coalesce($summary, s.summary), s.updated_at = $now, s.version = s.version + 1
+WITH s
+"""
+    + SHOWN
+)
+REOPEN = (
+    """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, id: $id})
+SET s.updated_at = $now, s.version = s.version + CASE WHEN s.status = 'ended' THEN 1 ELSE 0 END
+SET s.status = 'active'
+REMOVE s.ended_at
+WITH s
+"""
+    + SHOWN
+)
+EDIT_LOCK = """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, id: $id}) SET s.updated_at = $now
+RETURN s.metadata AS metadata, s.title AS title, s.external_id AS external_id, s.version AS version
+"""
+UPDATE = (
+    """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, id: $id})
+SET s += $changes, s.version = s.version + 1
+SET s.name = coalesce(s.title, s.external_id, 'Session')
 WITH s
 """
     + SHOWN
@@ -71,6 +123,53 @@ MATCH (s:Session {tenant: $tenant, id: id})
 SET s.updated_at = $now
 WITH s OPTIONAL MATCH (s)-[:LAST]->(m:Memory)
 RETURN s.id AS id, m.id AS last
+"""
+MEMORIES = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, session_id: $id}) RETURN m.id AS id ORDER BY m.created_at, m.seq LIMIT $limit
+"""
+# Takes the earliest memories out of the session, so that what stays is a chain still. The session is locked first, as
+# writers do. Versions and windows are part of the same index as their memory, and must be found in no session either.
+RELEASE = (
+    """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, id: $id})
+SET s.updated_at = $now
+WITH s
+MATCH (m:Memory {tenant: $tenant, session_id: $id})
+WITH s, m ORDER BY m.created_at, m.seq LIMIT $limit
+"""
+    + UNCHAIN
+    + """
+CALL (m) {
+  OPTIONAL MATCH (m)-[link:IN_SESSION]->()
+  DELETE link
+}
+CALL (m) {
+  OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
+  SET part.session_id = ''
+}
+SET m.session_id = '', m.updated_at = $now, m.version = m.version + 1
+RETURN count(m) AS done
+"""
+)
+RELEASE_DECISIONS = """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, session_id: $id})
+WITH d LIMIT $limit
+OPTIONAL MATCH (d)-[link:MADE_IN]->()
+DELETE link
+SET d.session_id = '', d.updated_at = $now, d.version = d.version + 1
+RETURN count(d) AS done
+"""
+# Only when no memory is left: one may have come while the others went.
+DELETE = """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, id: $id})
+SET s.updated_at = $now
+WITH s WHERE NOT EXISTS { (s)<-[:IN_SESSION]-() }
+DETACH DELETE s
+RETURN $id AS id
 """
 
 
@@ -105,12 +204,22 @@ class SessionRepository(Repository):
         return self.one(GET, id=id)
 
     def list(self, before: int, before_id: str, offset: int, limit: int, **filters: str | None) -> Rows:
-        """Return sessions, newest first; `filters` are agent_id, project and status, each may be None."""
-        return self.read(LIST, before=before, before_id=before_id, offset=offset, limit=limit, **filters)
+        """Return sessions, newest first; `filters` has every name of LISTS, None where it does not matter."""
+        query = LISTS[_narrowest(filters)]
+        return self.read(query, before=before, before_id=before_id, offset=offset, limit=limit, **filters)
 
     def count(self, **filters: str | None) -> int:
         """Return how many sessions pass the filters."""
-        return int(self.read(COUNT, before=NEVER, before_id="", **filters)[0]["total"])
+        query = COUNTS[_narrowest(filters)]
+        return int(self.read(query, before=NEVER, before_id="", **filters)[0]["total"])
+
+    def update(self, id: str, change: Callable[[Row], Row]) -> Row:
+        """Give the session the properties that `change` makes of its stored `metadata` and `version`; return it.
+
+        Raises:
+            NotFound: no such session.
+        """
+        return self.edit(EDIT_LOCK, UPDATE, change, id=id, now=now_ms())
 
     def end(self, id: str, summary: str | None) -> Row:
         """End a session; ending it again keeps the first end and may change the summary.
@@ -120,6 +229,34 @@ class SessionRepository(Repository):
         """
         return self.write_one(END, id=id, summary=summary, now=now_ms())
 
+    def reopen(self, id: str) -> Row:
+        """Make an ended session active again; an active one stays as it is.
+
+        Raises:
+            NotFound: no such session.
+        """
+        return self.write_one(REOPEN, id=id, now=now_ms())
+
+    def memories(self, id: str, limit: int) -> Ids:
+        """Return up to `limit` memory ids of a session in writing order, expired ones included."""
+        return [row["id"] for row in self.read(MEMORIES, id=id, limit=limit)]
+
+    def release(self, id: str, limit: int) -> int:
+        """Take up to `limit` memories out of the session, the earliest first; return how many."""
+        return int(self.write(RELEASE, id=id, limit=limit, now=now_ms())[0]["done"])
+
+    def release_decisions(self, id: str, limit: int) -> int:
+        """Take up to `limit` decisions out of the session; return how many."""
+        return int(self.write(RELEASE_DECISIONS, id=id, limit=limit, now=now_ms())[0]["done"])
+
+    def delete(self, id: str) -> bool:
+        """Delete the session itself; False when a memory still belongs to it, or when it is gone."""
+        return bool(self.write(DELETE, id=id, now=now_ms()))
+
     def lock(self, ids: Ids) -> dict[str, str | None]:
         """Lock sessions in the open transaction; return the last memory's id of each that exists."""
         return {row["id"]: row["last"] for row in self.write(LOCK, ids=sorted(ids), now=now_ms())}
+
+
+def _narrowest(filters: Row) -> str:
+    return next((name for name in LISTS if name and filters.get(name) is not None), "")

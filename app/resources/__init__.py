@@ -9,6 +9,7 @@ from app.resources.health import blueprint as health
 from app.resources.keys import blueprint as keys
 from app.resources.memories import blueprint as memories
 from app.resources.patterns import blueprint as patterns
+from app.resources.project_links import blueprint as projects
 from app.resources.sessions import blueprint as sessions
 
 BLUEPRINTS = (
@@ -20,6 +21,7 @@ BLUEPRINTS = (
     sessions,
     decisions,
     patterns,
+    projects,
     keys,
 )
 

@@ -2,24 +2,32 @@
 
 from typing import Any
 
+from flask import Response
 from flask.views import MethodView
 
-from app.answers import memory_shown, shown, stored
+from app.answers import changes, deleted, memory_shown, shown, stored
 from app.api import Blueprint
 from app.auth import principal
 from app.ids import new_id
 from app.pagination import PageArgs, list_of, page, position
+from app.schemas.common import DeletedOut
+from app.schemas.memories import MemoryOut
 from app.schemas.sessions import (
+    MomentOut,
     SessionCreate,
+    SessionDelete,
     SessionEnd,
     SessionFilter,
     SessionFind,
     SessionFoundOut,
     SessionOut,
     SessionShow,
+    SessionUpdate,
     SessionWithMemoriesOut,
+    SummaryOut,
 )
 from app.services.refer import agent_created, agent_named
+from app.services.sessions import delete_session, memory_page, summarise, summary_of, timeline_page
 from app.state import state
 from graph.memories import MemoryRepository
 from graph.sessions import SessionRepository
@@ -45,8 +53,7 @@ class SessionList(MethodView):
         at, limit = position(args), args["limit"]
         filters = {
             "agent_id": agent_named(state(), principal(), args.get("agent_id")),
-            "project": args.get("project"),
-            "status": args.get("status"),
+            **{name: args.get(name) for name in ("external_id", "project", "status")},
         }
         rows = sessions().list(at.before, at.before_id, at.offset, limit + 1, **filters)
         return page([shown(row) for row in rows], limit, at, lambda: sessions().count(**filters))
@@ -87,6 +94,24 @@ class SessionItem(MethodView):
             found["memories"] = [memory_shown(row) for row in rows]
         return found
 
+    @blueprint.arguments(SessionUpdate)
+    @blueprint.response(200, SessionOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def put(self, body: dict[str, Any], session_id: str) -> dict[str, Any]:
+        """Change a session; absent and null fields stay as they are"""
+        return shown(sessions().update(session_id, changes(body)))
+
+    patch = put
+
+    @blueprint.arguments(SessionDelete, location="query")
+    @blueprint.response(204)
+    @blueprint.alt_response(200, schema=DeletedOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def delete(self, args: dict[str, Any], session_id: str) -> Response:
+        """Delete a session; its memories stay unless `memories=delete`"""
+        delete_session(state(), principal(), session_id, args["memories"] == "delete")
+        return deleted("session", session_id)
+
 
 @blueprint.route("/<session_id>/end")
 class SessionEnding(MethodView):
@@ -96,3 +121,47 @@ class SessionEnding(MethodView):
     def put(self, body: dict[str, Any], session_id: str) -> dict[str, Any]:
         """End a session; ending it again keeps the first end"""
         return shown(sessions().end(session_id, body.get("summary")))
+
+
+@blueprint.route("/<session_id>/reopen")
+class SessionReopening(MethodView):
+    @blueprint.response(200, SessionOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def post(self, session_id: str) -> dict[str, Any]:
+        """Make an ended session active again; an active one stays as it is"""
+        return shown(sessions().reopen(session_id))
+
+
+@blueprint.route("/<session_id>/memories")
+class SessionMemories(MethodView):
+    @blueprint.arguments(PageArgs, location="query")
+    @blueprint.response(200, list_of(MemoryOut))
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, args: dict[str, Any], session_id: str) -> dict[str, Any]:
+        """List a session's memories in writing order"""
+        return memory_page(state(), principal(), session_id, args)
+
+
+@blueprint.route("/<session_id>/timeline")
+class SessionTimeline(MethodView):
+    @blueprint.arguments(PageArgs, location="query")
+    @blueprint.response(200, list_of(MomentOut))
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, args: dict[str, Any], session_id: str) -> dict[str, Any]:
+        """List what happened in a session, earliest first"""
+        return timeline_page(state(), principal(), session_id, args)
+
+
+@blueprint.route("/<session_id>/summary")
+class SessionSummary(MethodView):
+    @blueprint.response(200, SummaryOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, session_id: str) -> dict[str, Any]:
+        """Get the summary generated last; one made on the spot, and not kept, where there is none"""
+        return summary_of(state(), principal(), session_id)
+
+    @blueprint.response(200, SummaryOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def post(self, session_id: str) -> dict[str, Any]:
+        """Generate a summary and keep it"""
+        return summarise(state(), principal(), session_id)

@@ -8,6 +8,8 @@ from app.schemas.common import IsoTime, Metadata, Schema, Text
 from app.schemas.memories import MemoryOut, one_of
 
 STATUSES = ("active", "ended")
+KINDS = ("started", "memory", "decision", "ended")
+METHODS = ("extractive", "llm")
 
 
 class SessionOut(ma.Schema):
@@ -21,7 +23,9 @@ class SessionOut(ma.Schema):
     project = fields.String(allow_none=True, metadata={"description": "A plain label.", "example": "billing"})
     status = fields.String(metadata={"description": "`active` or `ended`.", "example": "active"})
     title = fields.String(allow_none=True, metadata={"description": "What it is about."})
-    summary = fields.String(allow_none=True, metadata={"description": "What came of it."})
+    summary = fields.String(
+        allow_none=True, metadata={"description": "What came of it: as given, else as last generated."}
+    )
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
     memory_count = fields.Integer(metadata={"description": "Memories in it.", "example": 12})
     started_at = IsoTime(metadata={"description": "When it began."})
@@ -66,6 +70,7 @@ class SessionFilter(Schema):
 
     agent_id = Name(metadata={"description": "Agent UUID or name."})
     project = Text(255, metadata={"description": "Label."})
+    external_id = Text(255, metadata={"description": "The client's own key; at most one session has it."})
     status = Text(validate=[one_of(STATUSES)], metadata={"description": "`active` or `ended`."})
 
 
@@ -79,3 +84,49 @@ class SessionEnd(Schema):
     """How it ended."""
 
     summary = Text(50_000, metadata={"description": "What came of it."})
+
+
+class SessionUpdate(Schema):
+    """Changes to a session; absent and null fields stay as they are."""
+
+    title = Text(500, metadata={"description": "What it is about."})
+    project = Text(255, metadata={"description": "A plain label.", "example": "billing"})
+    summary = Text(50_000, metadata={"description": "What came of it."})
+    metadata = Metadata(metadata={"description": "Merged key by key; a null value removes its key."})
+
+
+class SessionDelete(Schema):
+    """Query arguments of DELETE."""
+
+    memories = Text(
+        load_default="keep", validate=[one_of(("keep", "delete"))],
+        metadata={"description": "`keep`: they stay, in no session. `delete`: they go with it."},
+    )  # fmt: skip
+
+
+class MadeDecisionOut(ma.Schema):
+    """A decision on a timeline."""
+
+    id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
+    title = fields.String(metadata={"description": "What was decided."})
+    rationale = fields.String(metadata={"description": "Why."})
+    status = fields.String(metadata={"description": "Its present status.", "example": "active"})
+
+
+class MomentOut(ma.Schema):
+    """One thing that happened in a session."""
+
+    at = IsoTime(metadata={"description": "When."})
+    kind = fields.String(metadata={"description": f"One of {', '.join(KINDS)}.", "example": "memory"})
+    memory = fields.Nested(MemoryOut, metadata={"description": "The memory that was stored."})
+    decision = fields.Nested(MadeDecisionOut, metadata={"description": "The decision that was made."})
+
+
+class SummaryOut(ma.Schema):
+    """A summary made of a session's memories; confidential and archived ones are left out."""
+
+    session_id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
+    summary = fields.String(metadata={"description": "Empty while there is nothing to tell."})
+    memory_count = fields.Integer(metadata={"description": "Memories in the session at that time.", "example": 12})
+    generated_at = IsoTime(metadata={"description": "When it was made."})
+    method = fields.String(metadata={"description": f"{' or '.join(f'`{way}`' for way in METHODS)}."})

@@ -1,0 +1,146 @@
+"""Projects where more than one repository is needed: registering, the context page, deleting in bounded batches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from app.answers import shown
+from app.auth import Principal
+from app.clock import iso
+from app.ids import new_id
+from app.services.recall.compress import cut
+from app.state import State
+from graph.driver import Transaction
+from graph.memories import MemoryRepository
+from graph.patterns import PatternRepository
+from graph.projects import ProjectRepository
+
+Row = dict[str, Any]
+
+MOST_MEMORIES = MOST_DECISIONS = MOST_PATTERNS = 10
+MOST_SESSIONS = 5
+# Characters of one text in the lists of a context, of one line of its Markdown, and of the whole Markdown.
+LONGEST_TEXT = 2_000
+LONGEST_LINE = 300
+LONGEST_PAGE = 12_000
+BATCH = 200
+
+
+def register(parts: State, caller: Principal, body: Row) -> Row:
+    """Register a project and tie to it the patterns that name it as their source; return it.
+
+    `body` is a loaded `ProjectCreate` with its JSON objects as text.
+
+    Raises:
+        Conflict: the slug is taken.
+    """
+    slug, id = body["slug"], new_id()
+    props = {name: value for name, value in body.items() if name != "slug"}
+
+    def work(tx: Transaction) -> Row:
+        made = ProjectRepository(parts.graph, caller, tx).create(id, slug, props)
+        PatternRepository(parts.graph, caller, tx).sourced(slug)
+        return made
+
+    return parts.graph.transaction(work)
+
+
+def context(parts: State, caller: Principal, slug: str) -> Row:
+    """Return what to know before working on a project, in bounded lists and as Markdown.
+
+    Raises:
+        NotFound: no such project.
+    """
+    projects = ProjectRepository(parts.graph, caller)
+    project = projects.get(slug)
+    project |= {**shown(project), "stack": orjson.loads(project["stack"] or "{}")}
+    found = {
+        "project": project,
+        "hot_memories": _cut(projects.hot_memories(project["id"], MOST_MEMORIES), "content"),
+        "recent_decisions": _cut(projects.active_decisions(project["id"], MOST_DECISIONS), "rationale"),
+        "active_patterns": _cut(projects.adopted_patterns(project["id"], MOST_PATTERNS), "description"),
+        "recent_sessions": _cut(projects.recent_sessions(slug, MOST_SESSIONS), "summary"),
+    }
+    return {**found, "formatted_context": formatted(found)}
+
+
+def formatted(found: Row) -> str:
+    """Return a context as Markdown. Each text is one line, so that none can pass for a heading."""
+    lines = list(_lines(found))
+    page = "\n".join(lines)
+    return page if len(page) <= LONGEST_PAGE else page[:LONGEST_PAGE].rsplit("\n", 1)[0]
+
+
+def delete_project(parts: State, caller: Principal, slug: str, with_memories: bool) -> None:
+    """Delete a project. Its memories go too if asked for; otherwise they stay, as decisions and patterns always do.
+
+    Raises:
+        NotFound: no such project.
+    """
+    projects = ProjectRepository(parts.graph, caller)
+    id = projects.by_slug(slug)["id"]
+    while True:
+        if with_memories:
+            _delete_memories(parts, caller, id)
+        _release(projects, id)
+        if projects.delete(id):
+            # What was being written for it while it went, and found no project to link to.
+            _release(projects, id)
+            return
+        projects.known(id)
+
+
+def _delete_memories(parts: State, caller: Principal, id: str) -> None:
+    memories = MemoryRepository(parts.graph, caller)
+    while ids := ProjectRepository(parts.graph, caller).memories(id, BATCH):
+        memories.delete(ids)
+
+
+def _release(projects: ProjectRepository, id: str) -> None:
+    for take in (projects.release, projects.release_decisions, projects.unlink):
+        while take(id, BATCH):
+            pass
+
+
+def _cut(rows: list[Row], name: str) -> list[Row]:
+    return [{**row, name: row[name] and cut(row[name], LONGEST_TEXT)} for row in rows]
+
+
+def _lines(found: Row) -> Iterator[str]:
+    project = found["project"]
+    yield f"## {_line(project['name'])}"
+    if project["description"]:
+        yield _line(project["description"])
+    if project["stack"]:
+        yield f"Stack: {_line(_stack(project['stack']))}"
+    yield from _section("What matters most", (_line(row["content"]) for row in found["hot_memories"]))
+    decisions = (f"**{_line(row['title'])}**: {_line(row['rationale'])}" for row in found["recent_decisions"])
+    yield from _section("Decisions in force", decisions)
+    patterns = (f"**{_line(row['title'])}**: {_line(row['description'])}" for row in found["active_patterns"])
+    yield from _section("Patterns in use", patterns)
+    yield from _section("Recent sessions", (_session(row) for row in found["recent_sessions"]))
+
+
+def _section(heading: str, entries: Iterator[str]) -> Iterator[str]:
+    first = True
+    for entry in entries:
+        if first:
+            yield f"\n### {heading}"
+            first = False
+        yield f"- {entry}"
+
+
+def _session(row: Row) -> str:
+    day = (iso(row["started_at"]) or "")[:10]
+    told = f": {_line(row['summary'])}" if row["summary"] else ""
+    return f"{day} {_line(row['title'] or 'untitled')} ({row['status']}){told}"
+
+
+def _stack(stack: Row) -> str:
+    parts = (f"{name}: {', '.join(map(str, of)) if isinstance(of, list) else of}" for name, of in stack.items())
+    return "; ".join(parts)
+
+
+def _line(text: str | None) -> str:
+    return cut(" ".join((text or "").split()), LONGEST_LINE)
