@@ -9,7 +9,8 @@ from app.resources.health import blueprint as health
 from app.resources.keys import blueprint as keys
 from app.resources.memories import blueprint as memories
 from app.resources.patterns import blueprint as patterns
-from app.resources.project_links import blueprint as projects
+from app.resources.project_links import blueprint as project_links
+from app.resources.projects import blueprint as projects
 from app.resources.sessions import blueprint as sessions
 
 BLUEPRINTS = (
@@ -22,6 +23,7 @@ BLUEPRINTS = (
     decisions,
     patterns,
     projects,
+    project_links,
     keys,
 )
 

@@ -6,11 +6,12 @@ from flask import Response
 from flask.views import MethodView
 
 from app.answers import deleted, shown, stored
+from app.api import Blueprint
 from app.auth import principal, require
 from app.errors import invalid
 from app.ids import new_id
 from app.pagination import PageArgs, list_of, page, position
-from app.resources.projects import blueprint, projects
+from app.resources.projects import check_slug, projects
 from app.schemas.common import DeletedOut
 from app.schemas.project_links import (
     LinkedProjectsOut,
@@ -26,6 +27,11 @@ from app.services.project_impact import project_impact
 from app.state import state
 from graph.errors import NotFound
 from graph.project_links import ProjectLinkRepository, Start
+
+blueprint = Blueprint(
+    "project_links", __name__, url_prefix="/v1/projects", description="What projects are to one another."
+)
+blueprint.before_request(check_slug)
 
 MOST_SHARED = 100
 
