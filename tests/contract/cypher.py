@@ -53,11 +53,23 @@ def constants(module: Module, known: dict[str, Constants] | None = None) -> Cons
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         value = getattr(node, "value", None)
         if isinstance(target, ast.Name) and target.id.isupper() and isinstance(value, ast.expr):
-            text = _folded(value, {**imported, **found.texts}, found)
-            if text is not None:
-                found.texts[target.id] = text
-                found.folded.update(id(part) for part in ast.walk(value))
+            for name, part in _parts(target.id, value):
+                text = _folded(part, {**imported, **found.texts}, found)
+                if text is not None:
+                    found.texts[name] = text
+                    found.folded.update(id(piece) for piece in ast.walk(part))
     return found
+
+
+def _parts(name: str, value: ast.expr) -> list[tuple[str, ast.expr]]:
+    """Return the texts of a constant by name: its own, or those of a table of queries, as `NAME[key]`."""
+    if not isinstance(value, ast.Dict):
+        return [(name, value)]
+    return [
+        (f"{name}[{key.value}]", item)
+        for key, item in zip(value.keys, value.values, strict=True)
+        if isinstance(key, ast.Constant)
+    ]
 
 
 def _imported(module: Module, known: dict[str, Constants]) -> dict[str, str]:
