@@ -75,6 +75,12 @@ def known_slug(world: World) -> str:
     return slug
 
 
+def related(world: World) -> str:
+    """Link the world's project to another and return the link's id."""
+    made = world.create(f"/v1/projects/{world.id('slug')}/relationships", **BODIES[RELATE](world))
+    return str(made["id"])
+
+
 def linked(world: World, kind: str, field: str, other: str) -> str:
     """Link the world's decision to another node and return that node's id."""
     world.create(f"/v1/decisions/{world.id('decision_id')}/{kind}", **{field: other})
@@ -87,6 +93,7 @@ def adopter(world: World) -> str:
     return world.id("known_slug")
 
 
+RELATE = "POST /v1/projects/{slug}/relationships"
 MAKERS: dict[str, Callable[[World], str]] = {
     "memory_id": lambda w: str(w.create("/v1/memories", **BODIES["POST /v1/memories"](w))["id"]),
     "agent_id": lambda w: str(w.create("/v1/agents", **BODIES["POST /v1/agents"](w))["id"]),
@@ -95,6 +102,8 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "decision_id": lambda w: str(w.create("/v1/decisions", **BODIES["POST /v1/decisions"](w))["id"]),
     "other_decision_id": lambda w: str(w.create("/v1/decisions", title=w.text(), rationale=w.text("because"))["id"]),
     "pattern_id": lambda w: str(w.create("/v1/patterns", **BODIES["POST /v1/patterns"](w))["id"]),
+    "slug": lambda w: str(w.create("/v1/projects", **BODIES["POST /v1/projects"](w))["slug"]),
+    "relationship_id": lambda w: related(w),
     # Not in paths: what bodies and queries of decisions and patterns name.
     "known_slug": lambda w: known_slug(w),
     "ground_id": lambda w: linked(w, "memories", "memory_id", w.id("memory_id")),
@@ -139,6 +148,35 @@ BODIES: dict[str, Make] = {
     },
     "POST /v1/sessions/get-or-create": lambda w: {"external_id": w.fresh("repo"), "title": w.text("Moving house")},
     "PUT /v1/sessions/{session_id}/end": lambda w: {"summary": w.text("All is moved")},
+    "PUT /v1/sessions/{session_id}": lambda w: {
+        "title": w.text("Moved house"),
+        "project": w.text("billing"),
+        "summary": w.text("All is moved"),
+        "metadata": {"by": w.text("Priya")},
+    },
+    "POST /v1/projects": lambda w: {
+        "name": w.text("Billing"),
+        "slug": w.fresh("billing"),
+        "description": w.text("Invoices and dunning"),
+        "stack": {"languages": [w.text("python")]},
+        "repo_url": w.text("ssh://code/billing"),
+        "metadata": {"team": w.text("platform")},
+    },
+    "PUT /v1/projects/{slug}": lambda w: {
+        "name": w.text("Billing Service"),
+        "stack": {"databases": [w.text("postgresql")]},
+        "metadata": {"by": w.text("Priya")},
+    },
+    RELATE: lambda w: {
+        "target_project": w.id("known_slug"),
+        "relationship_type": w.text("depends_on"),
+        "metadata": {"since": w.text("2024")},
+    },
+    "POST /v1/projects/impact-analysis": lambda w: {
+        "project": w.id("slug"),
+        "change_description": STORY,
+        "min_score": 0,
+    },
     "POST /v1/decisions": lambda w: {
         "title": w.text("Keep the Billing Service on PostgreSQL"),
         "rationale": w.text("Priya Raman knows it"),
@@ -176,10 +214,14 @@ BODIES: dict[str, Make] = {
     "POST /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("known_slug")},
     "DELETE /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("adopter_slug")},
     "POST /v1/keys": lambda w: {"name": w.text("ci"), "scopes": ["read"], "expires_days": 30},
+    "PUT /v1/keys/{key_id}": lambda w: {"name": w.text("ci, weekly"), "scopes": ["read"]},
+    "POST /v1/keys/{key_id}/rotate": lambda w: {"grace_hours": 1},
 }
 for _path in (
     "/v1/memories/{memory_id}",
     "/v1/agents/{agent_id}",
+    "/v1/sessions/{session_id}",
+    "/v1/projects/{slug}",
     "/v1/decisions/{decision_id}",
     "/v1/patterns/{pattern_id}",
 ):
@@ -188,14 +230,22 @@ for _path in (
 QUERIES: dict[str, Make] = {
     "GET /v1/decisions/check": lambda w: {"query": STORY, "threshold": 0, "limit": 20, "include_superseded": True},
     "GET /v1/patterns/search": lambda w: {"query": STORY, "threshold": 0, "limit": 50},
+    "GET /v1/projects/shared-patterns": lambda w: {"a": w.id("slug"), "b": w.id("known_slug")},
     "GET /v1/patterns/suggest": lambda w: {"project": w.id("known_slug")},
 }
 
 # Reading POSTs, and what only an admin key may do.
 SCOPES = {
     "POST /v1/memories/search": "read",
+    "POST /v1/projects/impact-analysis": "read",
     "POST /v1/keys": "admin",
+    "GET /v1/keys": "admin",
+    "GET /v1/keys/namespaces": "admin",
+    "GET /v1/keys/{key_id}": "admin",
+    "PUT /v1/keys/{key_id}": "admin",
+    "PATCH /v1/keys/{key_id}": "admin",
     "DELETE /v1/keys/{key_id}": "admin",
+    "POST /v1/keys/{key_id}/rotate": "admin",
 }
 
 
