@@ -21,7 +21,9 @@ class Tags(fields.List[str]):
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        return list(dict.fromkeys(str(tag).strip() for tag in super()._deserialize(value, attr, data, **kwargs)))
+        found = [str(tag).strip() for tag in super()._deserialize(value, attr, data, **kwargs)]
+        # The limit is on what is sent, and checks run on what this returns.
+        return list(dict.fromkeys(found)) if len(found) <= MOST_TAGS else found
 
 
 class TagList(Text):
