@@ -3,23 +3,25 @@
 from typing import Any
 
 from graph.clock import now_ms
-from graph.driver import Graph
-from graph.errors import NotFound
+from graph.driver import Graph, Transaction
+from graph.errors import Conflict, NotFound
+from graph.labels import NEVER
 from graph.records import Row, Rows
 
 # A digest is unique over all tenants, and it is what leads to the tenant: nothing to filter by before it is known.
 FIND = """
 CYPHER 25
 MATCH (k:ApiKey {digest: $digest})-[:OPENS]->(t:Tenant)
-RETURN k.id AS id, k.digest AS digest, k.key_prefix AS key_prefix, k.scopes AS scopes, k.dialect AS dialect, k.account AS account,
-  t.id AS tenant, t.namespace AS namespace, k.revoked_at AS revoked_at, k.auto_revoke_at AS auto_revoke_at,
-  k.expires_at AS expires_at
+RETURN k.id AS id, k.digest AS digest, k.key_prefix AS key_prefix, k.scopes AS scopes, k.dialect AS dialect,
+  k.account AS account, t.id AS tenant, t.namespace AS namespace, k.revoked_at AS revoked_at,
+  k.auto_revoke_at AS auto_revoke_at, k.expires_at AS expires_at
 """
 SHOWN = """
 RETURN k.id AS id, k.name AS name, k.key_prefix AS key_prefix, k.scopes AS scopes, t.namespace AS namespace,
   k.dialect AS dialect, k.created_at AS created_at, k.last_used_at AS last_used_at, k.expires_at AS expires_at,
   k.revoked_at AS revoked_at, k.deprecated_at AS deprecated_at, k.auto_revoke_at AS auto_revoke_at,
-  k.daily_spend_limit_usd AS daily_spend_limit_usd, k.monthly_spend_limit_usd AS monthly_spend_limit_usd
+  k.daily_spend_limit_usd AS daily_spend_limit_usd, k.monthly_spend_limit_usd AS monthly_spend_limit_usd,
+  head([(k)<-[:REPLACES]-(newer) | newer.id]) AS replaced_by
 """
 CREATE = (
     """
@@ -27,7 +29,7 @@ CYPHER 25
 MERGE (t:Tenant {account: $account, namespace: $namespace})
 ON CREATE SET t.id = $tenant_id, t.created_at = $now, t.name = $namespace
 CREATE (k:ApiKey {id: $id, account: $account, digest: $digest, name: $name, key_prefix: $key_prefix, scopes: $scopes,
-  dialect: $dialect, created_at: $now, updated_at: $now, expires_at: $expires_at,
+  dialect: $dialect, created_at: $now, updated_at: $now, version: 1, expires_at: $expires_at,
   daily_spend_limit_usd: $daily_spend_limit_usd, monthly_spend_limit_usd: $monthly_spend_limit_usd})
 CREATE (k)-[:OPENS]->(t)
 WITH k, t
@@ -46,11 +48,36 @@ WITH k, t ORDER BY k.created_at DESC, k.id DESC SKIP $offset LIMIT $limit
 )
 COUNT = "CYPHER 25 MATCH (k:ApiKey {account: $account}) RETURN count(k) AS total"
 GET = "CYPHER 25 MATCH (k:ApiKey {account: $account, id: $id})-[:OPENS]->(t:Tenant)" + SHOWN
-REVOKE = (
+# What is decided by looking at all keys of an account is decided by one caller at a time.
+LOCK = "CYPHER 25 MERGE (a:Account {name: $account}) SET a.touched_at = $now"
+ADMINS = """
+CYPHER 25
+MATCH (k:ApiKey {account: $account})
+WHERE 'admin' IN k.scopes AND k.revoked_at IS NULL AND k.auto_revoke_at IS NULL
+  AND (k.expires_at IS NULL OR k.expires_at > $now)
+RETURN count(k) AS admins
+"""
+UPDATE = (
     """
 CYPHER 25
 MATCH (k:ApiKey {account: $account, id: $id})-[:OPENS]->(t:Tenant)
-SET k.revoked_at = coalesce(k.revoked_at, $now), k.updated_at = $now
+SET k += $changes, k.updated_at = $now, k.version = coalesce(k.version, 1) + 1
+WITH k, t
+"""
+    + SHOWN
+)
+ROTATE = (
+    """
+CYPHER 25
+MATCH (old:ApiKey {account: $account, id: $id})-[:OPENS]->(t:Tenant)
+SET old.deprecated_at = $now, old.auto_revoke_at = $until, old.updated_at = $now,
+  old.revoked_at = CASE WHEN $until <= $now THEN $now END, old.version = coalesce(old.version, 1) + 1
+CREATE (k:ApiKey {id: $new_id, account: $account, digest: $digest, name: old.name, key_prefix: $key_prefix,
+  scopes: old.scopes, dialect: old.dialect, created_at: $now, updated_at: $now, version: 1,
+  expires_at: $now + old.expires_at - old.created_at,
+  daily_spend_limit_usd: old.daily_spend_limit_usd, monthly_spend_limit_usd: old.monthly_spend_limit_usd})
+CREATE (k)-[:OPENS]->(t)
+CREATE (k)-[:REPLACES {from: $now, to: $never}]->(old)
 WITH k, t
 """
     + SHOWN
@@ -60,9 +87,21 @@ CYPHER 25
 MATCH (t:Tenant) WHERE t.account = $account AND t.namespace >= ''
 RETURN t.id AS id, t.namespace AS namespace, t.created_at AS created_at ORDER BY t.namespace
 """
+NAMESPACES = """
+CYPHER 25
+MATCH (t:Tenant {account: $account})
+WHERE t.created_at <= $before AND (t.created_at < $before OR t.id < $before_id)
+WITH t ORDER BY t.created_at DESC, t.id DESC SKIP $offset LIMIT $limit
+RETURN t.id AS id, t.namespace AS namespace, t.created_at AS created_at, COUNT { (t)<-[:OPENS]-() } AS key_count
+ORDER BY created_at DESC, id DESC
+"""
+COUNT_NAMESPACES = (
+    "CYPHER 25 MATCH (t:Tenant) WHERE t.account = $account AND t.namespace >= '' RETURN count(t) AS total"
+)
 ACCOUNTS = "CYPHER 25 MATCH (k:ApiKey) RETURN count(k) AS keys"
 FIRST_LOCK = "CYPHER 25 MERGE (v:SchemaVersion {name: 'first-key'}) SET v.touched_at = $now"
 
+LAST_ADMIN = "This is the last key of the account that may manage keys; make another with the scope `admin` first"
 FIRST_ACCOUNT = "default"
 FIRST_NAMESPACE = "default"
 
@@ -134,13 +173,77 @@ class KeyRepository:
         """Return how many keys the account has."""
         return int(self.graph.read(COUNT, account=self.account)[0]["total"])
 
-    def revoke(self, id: str) -> Row:
+    def namespaces(self, before: int, before_id: str, offset: int, limit: int) -> Rows:
+        """Return the namespaces of the account with how many keys were made for each, newest first."""
+        return self.graph.read(
+            NAMESPACES, account=self.account, before=before, before_id=before_id, offset=offset, limit=limit
+        )
+
+    def count_namespaces(self) -> int:
+        """Return how many namespaces the account has."""
+        return int(self.graph.read(COUNT_NAMESPACES, account=self.account)[0]["total"])
+
+    def update(self, id: str, changes: Row) -> Row:
+        """Give a key these properties.
+
+        Raises:
+            NotFound: no such key in this account.
+            Conflict: no admin key would be left.
+        """
+        return self.graph.transaction(lambda tx: self._change(tx, id, changes, LAST_ADMIN))
+
+    def revoke(self, id: str, *, even_last: bool = False) -> Row:
         """Revoke a key at once; revoking twice keeps the first time.
 
         Raises:
             NotFound: no such key in this account.
+            Conflict: no admin key would be left, unless `even_last`.
         """
-        return self._only(self.graph.write(REVOKE, account=self.account, id=id, now=now_ms()))
+
+        def work(tx: Transaction) -> Row:
+            tx.run(LOCK, account=self.account, now=now_ms())
+            found = self._only(tx.run(GET, account=self.account, id=id))
+            if found["revoked_at"] is not None:
+                return found
+            return self._change(tx, id, {"revoked_at": now_ms()}, None if even_last else LAST_ADMIN)
+
+        return self.graph.transaction(work)
+
+    def rotate(self, id: str, grace_ms: int, **key: Any) -> Row:
+        """Make a key that replaces this one and may do the same; the old one ends after `grace_ms`. Return the new one.
+
+        `key` has `new_id`, `digest` and `key_prefix`. A key that expires gets its whole lifetime anew.
+
+        Raises:
+            NotFound: no such key in this account.
+            Conflict: the key has ended, or was rotated before.
+        """
+
+        def work(tx: Transaction) -> Row:
+            now = now_ms()
+            tx.run(LOCK, account=self.account, now=now)
+            found = self._only(tx.run(GET, account=self.account, id=id))
+            if found["deprecated_at"] is not None:
+                raise Conflict("This key was rotated before; rotate the key that replaced it")
+            if found["revoked_at"] is not None or (found["expires_at"] is not None and found["expires_at"] <= now):
+                raise Conflict("This key has ended; create a new one")
+            return self._only(
+                tx.run(ROTATE, account=self.account, id=id, now=now, until=now + grace_ms, never=NEVER, **key)
+            )
+
+        return self.graph.transaction(work)
+
+    def _change(self, tx: Transaction, id: str, changes: Row, when_last: str | None) -> Row:
+        now = now_ms()
+        tx.run(LOCK, account=self.account, now=now)
+        before = self._admins(tx, now)
+        changed = self._only(tx.run(UPDATE, account=self.account, id=id, changes=changes, now=now))
+        if when_last and before and not self._admins(tx, now):
+            raise Conflict(when_last)
+        return changed
+
+    def _admins(self, tx: Transaction, now: int) -> int:
+        return int(tx.run(ADMINS, account=self.account, now=now)[0]["admins"])
 
     @staticmethod
     def _only(found: Rows) -> Row:

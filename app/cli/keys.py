@@ -1,4 +1,4 @@
-"""`loci keys`: make, list and revoke API keys without having one."""
+"""`loci keys`: make, list, rotate and revoke API keys without having one."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from app.bootstrap import pepper
 from app.cli.common import settings_and_graph
 from app.clock import iso
 from app.scopes import DEFAULT_SCOPES, SCOPES
-from app.services.keys import key_shown, make_key
+from app.services.keys import key_shown, make_key, rotate_key
 from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyRepository
 from graph.labels import NEVER
 
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys."""
+    """Make, list, rotate and revoke API keys."""
 
 
 @keys.command()
@@ -52,8 +52,22 @@ def list_keys(account: str) -> None:
 @keys.command()
 @click.argument("key_id")
 @click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Whose key.")
+@click.option(
+    "--grace-hours", type=click.FloatRange(0, 720), default=24, show_default=True, help="How long the old one works on."
+)
+def rotate(key_id: str, account: str, grace_hours: float) -> None:
+    """Replace a key by a new one and print it: the only time it is shown."""
+    settings, graph = settings_and_graph()
+    key, row = rotate_key(KeyRepository(graph, account), pepper(settings), key_id, grace_hours)
+    click.echo(key)
+    click.echo(f"id {row['id']}; the old key works for {grace_hours:g} hours more", err=True)
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Whose key.")
 def revoke(key_id: str, account: str) -> None:
     """Revoke a key at once."""
     _, graph = settings_and_graph()
-    row = KeyRepository(graph, account).revoke(key_id)
+    row = KeyRepository(graph, account).revoke(key_id, even_last=True)
     click.echo(f"Revoked {row['key_prefix']}…")

@@ -1,6 +1,7 @@
 """One blueprint per noun, in the order the documentation shows them."""
 
 from app.resources.agents import blueprint as agents
+from app.resources.audit import blueprint as audit
 from app.resources.decisions import blueprint as decisions
 from app.resources.docs import blueprint as docs
 from app.resources.entities import blueprint as entities
@@ -12,6 +13,7 @@ from app.resources.patterns import blueprint as patterns
 from app.resources.project_links import blueprint as project_links
 from app.resources.projects import blueprint as projects
 from app.resources.sessions import blueprint as sessions
+from app.resources.usage import blueprint as usage
 
 BLUEPRINTS = (
     health,
@@ -25,6 +27,8 @@ BLUEPRINTS = (
     projects,
     project_links,
     keys,
+    usage,
+    audit,
 )
 
 # Pages for people, outside the API document.

@@ -1,4 +1,4 @@
-"""API keys, `/v1/keys`. Everything here needs the scope `admin`."""
+"""API keys, `/v1/keys`. Everything here needs the scope `admin` and sees the keys of the caller's account."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ from flask.views import MethodView
 from app.answers import deleted
 from app.api import Blueprint
 from app.auth import principal, require
+from app.pagination import PageArgs, list_of, page, position
 from app.schemas.common import DeletedOut
-from app.schemas.keys import KeyCreate, KeyOut
-from app.services.keys import key_shown, make_key
+from app.schemas.keys import KeyCreate, KeyInfoOut, KeyOut, KeyRotate, KeyUpdate, NamespaceOut
+from app.services.keys import edit_key, key_shown, make_key, rotate_key
 from app.state import state
 from graph.keys import KeyRepository
 
@@ -25,6 +26,15 @@ def keys() -> KeyRepository:
 @blueprint.route("")
 class KeyList(MethodView):
     @require("admin")
+    @blueprint.arguments(PageArgs, location="query")
+    @blueprint.response(200, list_of(KeyInfoOut))
+    def get(self, args: dict[str, Any]) -> dict[str, Any]:
+        """List keys, newest first, ended ones included"""
+        at, limit = position(args), args["limit"]
+        rows = keys().list(at.before, at.before_id, at.offset, limit + 1)
+        return page([key_shown(row) for row in rows], limit, at, keys().count)
+
+    @require("admin")
     @blueprint.arguments(KeyCreate)
     @blueprint.response(201, KeyOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -33,13 +43,58 @@ class KeyList(MethodView):
         return {"key": key, "key_info": key_shown(row)}
 
 
+@blueprint.route("/namespaces")
+class KeyNamespaces(MethodView):
+    @require("admin")
+    @blueprint.arguments(PageArgs, location="query")
+    @blueprint.response(200, list_of(NamespaceOut))
+    def get(self, args: dict[str, Any]) -> dict[str, Any]:
+        """List the namespaces of the account, newest first"""
+        at, limit = position(args), args["limit"]
+        return page(
+            keys().namespaces(at.before, at.before_id, at.offset, limit + 1), limit, at, keys().count_namespaces
+        )
+
+
 @blueprint.route("/<key_id>")
 class KeyItem(MethodView):
+    @require("admin")
+    @blueprint.response(200, KeyInfoOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, key_id: str) -> dict[str, Any]:
+        """Get one key, without its secret"""
+        return key_shown(keys().get(key_id))
+
+    @require("admin")
+    @blueprint.arguments(KeyUpdate)
+    @blueprint.response(200, KeyInfoOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    @blueprint.alt_response(409, "ConflictError")
+    def put(self, body: dict[str, Any], key_id: str) -> dict[str, Any]:
+        """Change a key's name, scopes or limits; 409 when no admin key would be left"""
+        return key_shown(edit_key(keys(), key_id, body))
+
+    patch = put
+
     @require("admin")
     @blueprint.response(204)
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
+    @blueprint.alt_response(409, "ConflictError")
     def delete(self, key_id: str) -> Response:
-        """Revoke a key at once"""
+        """Revoke a key at once; 409 when no admin key would be left"""
         keys().revoke(key_id)
         return deleted("api_key", key_id)
+
+
+@blueprint.route("/<key_id>/rotate")
+class KeyRotation(MethodView):
+    @require("admin")
+    @blueprint.arguments(KeyRotate)
+    @blueprint.response(201, KeyOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    @blueprint.alt_response(409, "ConflictError")
+    def post(self, body: dict[str, Any], key_id: str) -> dict[str, Any]:
+        """Replace a key by a new one, shown only here; the old one works on for a grace period"""
+        key, row = rotate_key(keys(), state().pepper, key_id, body["grace_hours"])
+        return {"key": key, "key_info": key_shown(row)}

@@ -1,5 +1,7 @@
 """API keys on the wire."""
 
+from typing import Any
+
 import marshmallow as ma
 from marshmallow import fields, validate
 
@@ -25,6 +27,9 @@ class KeyInfoOut(ma.Schema):
     revoked_at = IsoTime(allow_none=True, metadata={"description": "When it was revoked."})
     deprecated_at = IsoTime(allow_none=True, metadata={"description": "When it was replaced by a rotation."})
     auto_revoke_at = IsoTime(allow_none=True, metadata={"description": "When a replaced key stops working."})
+    replaced_by = fields.String(
+        allow_none=True, metadata={"description": "Id of the key that a rotation put in its place.", "format": "uuid"}
+    )
     is_active = fields.Boolean(metadata={"description": "Whether it works now."})
     daily_spend_limit_usd = fields.Float(allow_none=True, metadata={"description": "Kept as sent; nothing is billed."})
     monthly_spend_limit_usd = fields.Float(
@@ -40,15 +45,20 @@ class KeyOut(ma.Schema):
     key_info = fields.Nested(KeyInfoOut, metadata={"description": "Everything else about it."})
 
 
+def scopes_field(**kwargs: Any) -> Any:
+    """Return the field for at least one scope."""
+    known = Text(validate=[validate.OneOf(list(SCOPES), error="must be one of: {choices}")])
+    facts = {"description": f"Any of {', '.join(SCOPES)}.", "example": ["read", "write"]}
+    return fields.List(
+        known, validate=validate.Length(1, error="must name at least one scope"), metadata=facts, **kwargs
+    )
+
+
 class KeyCreate(Schema):
     """A new key."""
 
     name = Text(255, metadata={"description": "What it is for.", "example": "ci"})
-    scopes = fields.List(
-        Text(validate=[validate.OneOf(list(SCOPES), error="must be one of: {choices}")]),
-        load_default=lambda: list(DEFAULT_SCOPES), validate=validate.Length(1, error="must name at least one scope"),
-        metadata={"description": f"Any of {', '.join(SCOPES)}.", "example": ["read", "write"]},
-    )  # fmt: skip
+    scopes = scopes_field(load_default=lambda: list(DEFAULT_SCOPES))
     expires_days = fields.Integer(
         validate=validate.Range(1, 365, error="must lie between {min} and {max}"),
         metadata={"description": "Days until it stops working; absent: never.", "example": 90},
@@ -63,3 +73,35 @@ class KeyCreate(Schema):
     monthly_spend_limit_usd = fields.Float(
         allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
     )
+
+
+class KeyUpdate(Schema):
+    """Changes to a key; absent and null fields stay as they are. What it opens and when it expires never change."""
+
+    name = Text(255, metadata={"description": "What it is for.", "example": "ci"})
+    scopes = scopes_field()
+    daily_spend_limit_usd = fields.Float(
+        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+    )
+    monthly_spend_limit_usd = fields.Float(
+        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+    )
+
+
+class KeyRotate(Schema):
+    """How a key is replaced."""
+
+    grace_hours = fields.Float(
+        load_default=24.0, allow_nan=False, validate=validate.Range(0, 720, error="must lie between {min} and {max}"),
+        metadata={"description": "Hours that the old key works on; 0 ends it at once.", "example": 24},
+    )  # fmt: skip
+
+
+class NamespaceOut(ma.Schema):
+    """A namespace of the account: a tenant of its own."""
+
+    object = fields.Constant("namespace", metadata={"description": "Always `namespace`."})
+    id = fields.String(metadata={"description": "UUID of the tenant.", "format": "uuid"})
+    namespace = fields.String(metadata={"description": "Its name, as keys are made for it.", "example": "team-a"})
+    key_count = fields.Integer(metadata={"description": "Keys made for it, ended ones included.", "example": 3})
+    created_at = IsoTime(metadata={"description": "When its first key was made."})

@@ -2,14 +2,19 @@
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from app.clock import now_ms
 from app.ids import new_id
+from app.pagination import Position
 from app.services.usage import day_of
+from graph.audit import AuditRepository
+from graph.labels import NEVER
 
 if TYPE_CHECKING:
     from app.auth import Principal
+    from app.state import State
 
 MOST_WAITING = 20_000
 MOST_KEYS = 10_000
@@ -67,6 +72,20 @@ class AuditTrail:
                 self.dropped += 1
                 return
             self._waiting.append(made)
+
+
+def trail(
+    parts: "State", caller: "Principal", at: Position, limit: int, args: dict[str, Any]
+) -> tuple[list[dict[str, Any]], Callable[[], int]]:
+    """Return entries for loaded `AuditArgs` from a position on, and what counts all of them."""
+    parts.ledger.flush(parts.graph)
+    repository = AuditRepository(parts.graph, caller)
+    since, until = args.get("since", 0), args.get("until", NEVER)
+    only = {"key_id": args.get("key_id"), "action": args.get("action")}
+    # A cursor is never later than `until`; without one, everything up to and with that moment is asked for.
+    before = min(at.before, until + 1)
+    rows = repository.list(before, at.before_id, at.offset, limit, since, **only)
+    return rows, lambda: repository.count(since, until, **only)
 
 
 def entry(caller: "Principal", now: int, request_id: str, **facts: Any) -> dict[str, Any]:

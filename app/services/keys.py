@@ -8,6 +8,7 @@ from app.ids import new_id, new_key
 from graph.keys import KeyDirectory, KeyRepository
 
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 PREFIX = 12
 
 
@@ -17,6 +18,29 @@ def make_key(
     """Create a key from a loaded `KeyCreate` body; return it in clear, this once, and its row."""
     key = new_key()
     return key, repository.create(namespace, **_properties(key, pepper, body))
+
+
+def edit_key(repository: KeyRepository, id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Change a key as a loaded `KeyUpdate` body says and return its row.
+
+    Raises:
+        NotFound: no such key in the account.
+        Conflict: no admin key would be left.
+    """
+    scopes = {"scopes": sorted(set(body["scopes"]))} if "scopes" in body else {}
+    return repository.update(id, {**body, **scopes})
+
+
+def rotate_key(repository: KeyRepository, pepper: str, id: str, grace_hours: float) -> tuple[str, dict[str, Any]]:
+    """Replace a key by a new one; return that in clear, this once, and its row. The old one ends after the grace.
+
+    Raises:
+        NotFound: no such key in the account.
+        Conflict: the key has ended, or was rotated before.
+    """
+    key = new_key()
+    facts = {"new_id": new_id(), "digest": crypto.key_digest(pepper, key), "key_prefix": key[:PREFIX]}
+    return key, repository.rotate(id, round(grace_hours * HOUR_MS), **facts)
 
 
 def make_first_key(directory: KeyDirectory, pepper: str, scopes: tuple[str, ...]) -> str | None:

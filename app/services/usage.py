@@ -139,11 +139,12 @@ def report(parts: "State", caller: "Principal", args: dict[str, Any]) -> dict[st
     first, last = period(args.get("since"), args.get("until"))
     wanted = {"first": first, "last": last, "key_id": args.get("key_id"), "route": args.get("route")}
     repository = UsageRepository(parts.graph, caller)
-    rows = repository.report(args["group_by"], MOST_ROWS + 1, **wanted)
+    group_by = sorted(set(args["group_by"].split(",")))
+    rows = repository.report(group_by, MOST_ROWS + 1, **wanted)
     return {
-        "from": first,
-        "to": last,
-        "group_by": args["group_by"],
+        "first": first,
+        "last": last,
+        "group_by": group_by,
         "data": [_with_mean(row) for row in rows[:MOST_ROWS]],
         "has_more": len(rows) > MOST_ROWS,
         "total": _with_mean(repository.total(**wanted)),

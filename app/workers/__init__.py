@@ -5,13 +5,14 @@
 | purge_expired | 30 s | deletes memories whose time has passed |
 | topics | 60 s | groups the entities of tenants where something was written |
 | unused_entities | 600 s | deletes entities of extraction that nothing mentions any more |
+| usage_retention | 1 h | deletes audit entries and usage days that are too old |
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.state import State
-from app.workers import purge_expired, topics, unused_entities
+from app.workers import purge_expired, topics, unused_entities, usage_retention
 
 
 @dataclass(frozen=True)
@@ -27,4 +28,5 @@ LOOPS = (
     Loop("purge_expired", 30.0, purge_expired.work),
     Loop("topics", 60.0, topics.work),
     Loop("unused_entities", 600.0, unused_entities.work),
+    Loop("usage_retention", 3600.0, usage_retention.work),
 )

@@ -222,6 +222,7 @@ for _path in (
     "/v1/agents/{agent_id}",
     "/v1/sessions/{session_id}",
     "/v1/projects/{slug}",
+    "/v1/keys/{key_id}",
     "/v1/decisions/{decision_id}",
     "/v1/patterns/{pattern_id}",
 ):

@@ -20,8 +20,13 @@ WITHOUT_TENANT = {
     "graph.keys.LIST": "keys belong to an account",
     "graph.keys.COUNT": "keys belong to an account",
     "graph.keys.GET": "keys belong to an account",
-    "graph.keys.REVOKE": "keys belong to an account",
+    "graph.keys.ADMINS": "keys belong to an account",
+    "graph.keys.UPDATE": "keys belong to an account",
+    "graph.keys.ROTATE": "keys belong to an account",
     "graph.keys.ACCOUNTS": "asks whether any key exists, to make the first one",
+    "graph.usage.KEYS_USED": "keys belong to an account, and one flush is for the keys of all",
+    "graph.usage.FORGET": "what is too old goes, whosever it is",
+    "graph.audit.FORGET": "what is too old goes, whosever it is",
     "graph.memories.EXPIRED": "the purge works for every tenant and hands each memory's tenant on",
 }
 # module.CONSTANT -> why it picks nodes by properties without the tenant
@@ -31,7 +36,11 @@ KEYED_OTHERWISE = {
     "graph.keys.LIST": "keys belong to an account",
     "graph.keys.COUNT": "keys belong to an account",
     "graph.keys.GET": "keys belong to an account",
-    "graph.keys.REVOKE": "keys belong to an account",
+    "graph.keys.ADMINS": "keys belong to an account",
+    "graph.keys.UPDATE": "keys belong to an account",
+    "graph.keys.ROTATE": "keys belong to an account",
+    "graph.usage.ADD": "a key by its id, unique over all tenants; the usage day by its tenant",
+    "graph.usage.KEYS_USED": "a key by its id, unique over all tenants",
 }
 # module.CONSTANT -> why it does not begin with CYPHER 25
 WITHOUT_VERSION = {
@@ -147,6 +156,13 @@ class TestTheseRulesCanFail:
         module = cypher.constants(sources.parse("graph.memories", source))
         assert module.queries() == {"GET": "CYPHER 25 MATCH (m:Memory {id: $id}) RETURN m"}
         assert list(cypher.built(module, {"GET", "SHOWN"})) == []
+
+    def test_each_query_of_a_table_is_read_by_itself(self) -> None:
+        source = 'SHOWN = "RETURN m"\nLISTS = {"a": "CYPHER 25 MATCH (m:Memory {id: $id}) " + SHOWN, "b": "RETURN 1"}\n'
+        module = cypher.constants(sources.parse("graph.memories", source))
+        assert module.queries()["LISTS[a]"] == "CYPHER 25 MATCH (m:Memory {id: $id}) RETURN m"
+        assert cypher.lacks_tenant(module.queries()["LISTS[a]"])
+        assert list(cypher.built(module, {"SHOWN"})) == []
 
     def test_a_query_outside_a_constant_is_seen(self) -> None:
         module = cypher.constants(sources.parse("graph.agents", 'def get(tx):\n    tx.run("MATCH (a) RETURN a")'))
