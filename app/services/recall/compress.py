@@ -4,9 +4,8 @@ import re
 from collections.abc import Collection, Sequence
 
 CHARACTERS_A_TOKEN = 4
-# Without a budget, a text keeps its best sentences up to this many tokens.
+# What a text may keep without a budget; within one it may keep half of what is left where that is more.
 TOKENS_A_TEXT = 60
-SHORTEST = 24
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|[.!?]+(?=\S)[^.!?\n]*|\n|$)+")
 _WORD = re.compile(r"\w+")
 ELLIPSIS = "…"
@@ -15,13 +14,13 @@ ELLIPSIS = "…"
 def shortened(texts: Sequence[str], words: Collection[str], tokens: int | None) -> list[str]:
     """Return `texts` (best hit first) cut down to what `words`, the question's, ask for; some may come back empty.
 
-    All together take at most `tokens` tokens of four characters; the first texts take what they need, the others share
-    the rest. A word is never cut.
+    All together take at most `tokens` tokens of four characters, the first texts first. A word is never cut.
     """
     left = None if tokens is None else tokens * CHARACTERS_A_TOKEN
+    usual = TOKENS_A_TEXT * CHARACTERS_A_TOKEN
     short = []
     for text in texts:
-        room = TOKENS_A_TEXT * CHARACTERS_A_TOKEN if left is None else min(left, max(left // 2, SHORTEST))
+        room = usual if left is None else min(left, max(left // 2, usual))
         kept = best_sentences(text, words, room)
         short.append(kept)
         left = None if left is None else left - len(kept)
