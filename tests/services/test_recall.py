@@ -3,7 +3,6 @@
 import dataclasses
 import time
 import uuid
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -86,7 +85,7 @@ def notebook_of(parts: State) -> Notebook:
 
 
 @pytest.fixture
-def notes(shared: State) -> Iterator[Notebook]:
+def notes(shared: State) -> Notebook:
     """A fresh tenant."""
     return notebook_of(shared)
 
@@ -139,13 +138,10 @@ class TestWhatIsFound:
 
     def test_the_same_every_time(self, notes: Notebook) -> None:
         notes.store(*(f"note about tea and Ada Lovelace {i % 3}" for i in range(30)))
-        first = [(hit.memory["id"], hit.score) for hit in notes.hits("tea with Ada Lovelace", limit=30)]
+        first, again = notes.hits("tea with Ada Lovelace", limit=30), notes.hits("tea with Ada Lovelace", limit=30)
+        assert [hit.memory["id"] for hit in first] == [hit.memory["id"] for hit in again]
         # Recency moves scores, not places, from one millisecond to the next.
-        again = [
-            (hit.memory["id"], pytest.approx(hit.score, abs=1e-6))
-            for hit in notes.hits("tea with Ada Lovelace", limit=30)
-        ]
-        assert first == again
+        assert [hit.score for hit in first] == pytest.approx([hit.score for hit in again], abs=1e-6)
 
     def test_searching_writes_nothing(self, notes: Notebook) -> None:
         notes.store("tea")

@@ -59,8 +59,13 @@ def pieces(wanted: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def text_of(metadata: Mapping[str, Any]) -> str:
+    """Return metadata as it is stored: compact JSON."""
+    return orjson.dumps(metadata).decode()
+
+
 def _text(pair: dict[str, Any]) -> str:
-    return orjson.dumps(pair).decode()[1:-1]
+    return text_of(pair)[1:-1]
 
 
 def _is_test(value: Any) -> bool:
