@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from graph.clock import now_ms
 from graph.decisions import LOCK, SHOWN
 from graph.driver import Transaction
+from graph.entities import RESOLVED
 from graph.errors import NotFound
 from graph.labels import NEVER, scope_token
 from graph.memories import SHOWN as MEMORY_SHOWN
@@ -72,34 +73,14 @@ DEPENDENTS = MATCH_DEPENDENTS + PAGE + SHOWN + NEWEST_FIRST
 COUNT_DEPENDENCIES = MATCH_DEPENDENCIES + " RETURN count(d) AS total"
 COUNT_DEPENDENTS = MATCH_DEPENDENTS + " RETURN count(d) AS total"
 FORGET_SUBJECTS = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, id: $id})-[r:ABOUT]->() DELETE r"
-# Rows come sorted by key, so that two writers of the same names lock them in the same order. Names resolve as they do
-# for memories (graph.entities).
-ABOUT = """
-CYPHER 25
-UNWIND $rows AS row
-MERGE (n:EntityName {tenant: $tenant, key: row.key})
-ON CREATE SET n.name = row.name, n.scope_tokens = $scope_tokens, n.created_at = $now
-WITH n, row
-CALL (n, row) {
-  OPTIONAL MATCH (n)-[:NAMES]->(e:Entity)
-  RETURN e ORDER BY CASE WHEN e.entity_type = row.entity_type THEN 0 ELSE 1 END, e.created_at, e.id LIMIT 1
-}
-CALL (n, row, e) {
-  WITH n, row, e WHERE e IS NULL
-  MERGE (made:Entity {tenant: $tenant, key: row.key + '|' + row.entity_type})
-  ON CREATE SET made.id = row.entity_id, made.name = row.name, made.name_key = row.key, made.padded = row.padded,
-    made.entity_type = row.entity_type, made.noise = row.noise, made.metadata = '{}', made.source = row.source,
-    made.created_at = $now, made.updated_at = $now, made.version = 1
-  MERGE (n)-[:NAMES]->(made)
-  RETURN made AS entity
- UNION
-  WITH n, row, e WHERE e IS NOT NULL
-  RETURN e AS entity
-}
+ABOUT = (
+    RESOLVED
+    + """
 MATCH (d:Decision {tenant: $tenant, id: $id})
 MERGE (d)-[r:ABOUT]->(entity)
 ON CREATE SET r.confidence = row.confidence, r.source = row.source, r.from = $now, r.to = $never
 """
+)
 
 
 class DecisionLinkRepository(Repository):

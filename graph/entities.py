@@ -8,8 +8,9 @@ from graph.labels import scope_token
 from graph.records import Row, Rows
 from graph.repository import Repository
 
-# Rows come sorted by key, so that two writers of the same names lock them in the same order.
-MENTION = """
+# Finds or makes the `entity` of each row's name. Rows come sorted by key, so that two writers of the same names lock
+# them in the same order.
+RESOLVED = """
 CYPHER 25
 UNWIND $rows AS row
 MERGE (n:EntityName {tenant: $tenant, key: row.key})
@@ -32,6 +33,10 @@ CALL (n, row, e) {
   WITH n, row, e WHERE e IS NOT NULL
   RETURN e AS entity
 }
+"""
+MENTION = (
+    RESOLVED
+    + """
 MATCH (m:Memory {tenant: $tenant, id: row.memory_id})
 MERGE (m)-[r:MENTIONS]->(entity)
 ON CREATE SET r.relationship = row.relationship, r.confidence = row.confidence, r.source = row.source,
@@ -39,6 +44,7 @@ ON CREATE SET r.relationship = row.relationship, r.confidence = row.confidence, 
 FOREACH (x IN CASE WHEN row.about THEN [1] ELSE [] END |
   MERGE (m)-[a:ABOUT]->(entity) ON CREATE SET a.from = $now, a.to = $never)
 """
+)
 # The counts are degrees, so an entity with ten thousand mentions is shown as fast as one with none.
 SHOWN = """
 RETURN e.id AS id, e.name AS name, e.entity_type AS entity_type, e.metadata AS metadata,
@@ -91,10 +97,17 @@ WHERE e.created_at <= $before AND (e.created_at < $before OR e.id < $before_id)
   AND ($entity_type IS NULL OR e.entity_type = $entity_type)
 """
 # No DISTINCT where the index already gives each entity once, in order: the page costs the same wherever it is.
+# The tie is broken behind WITH: beside the range, the planner answers the OR by two index scans and loses the order.
 FILTER_ORDERED = """
-WHERE e.created_at <= $before AND (e.created_at < $before OR e.id < $before_id)
+WHERE e.created_at <= $before
+WITH e WHERE e.created_at < $before OR e.id < $before_id
 """
 PAGE = "WITH e ORDER BY e.created_at DESC, e.id DESC SKIP $offset LIMIT $limit"
+# An index gives its order only to a query that names all its properties, those that are fixed too.
+PAGE_ORDERED = "WITH e ORDER BY e.tenant DESC, e.created_at DESC, e.id DESC SKIP $offset LIMIT $limit"
+PAGE_OF_TYPE = (
+    "WITH e ORDER BY e.tenant DESC, e.entity_type DESC, e.created_at DESC, e.id DESC SKIP $offset LIMIT $limit"
+)
 NEWEST_FIRST = " ORDER BY created_at DESC, id DESC"
 COUNTED = "RETURN count(e) AS total"
 MATCH_ALL = "CYPHER 25 MATCH (e:Entity {tenant: $tenant})"
@@ -110,8 +123,8 @@ CALL (a) {
 """
 LISTS = {
     "agent_id": MATCH_AGENT + FILTER + PAGE + SHOWN + NEWEST_FIRST,
-    "entity_type": MATCH_TYPE + FILTER_ORDERED + PAGE + SHOWN + NEWEST_FIRST,
-    "": MATCH_ALL + FILTER_ORDERED + PAGE + SHOWN + NEWEST_FIRST,
+    "entity_type": MATCH_TYPE + FILTER_ORDERED + PAGE_OF_TYPE + SHOWN + NEWEST_FIRST,
+    "": MATCH_ALL + FILTER_ORDERED + PAGE_ORDERED + SHOWN + NEWEST_FIRST,
 }
 COUNTS = {
     "agent_id": MATCH_AGENT + FILTER + COUNTED,

@@ -49,7 +49,7 @@ def decide(parts: State, caller: Principal, body: Row, old: str | None = None) -
         "metadata": orjson.dumps(body["metadata"]).decode(),
     }
     embedding = vector(parts.embedder.embed_documents([props["content"]])[0])
-    subjects = subjects_of(body)
+    subjects = subjects_of(parts, caller, body)
     fresh = {"agent": new_id(), "project": new_id()}
 
     def work(tx: Transaction) -> None:
@@ -154,11 +154,13 @@ def content_of(body: Mapping[str, Any]) -> str:
     return joined(*(body.get(name) for name in WORDS))
 
 
-def subjects_of(body: Mapping[str, Any]) -> list[Row]:
+def subjects_of(parts: State, caller: Principal, body: Mapping[str, Any]) -> list[Row]:
     """Return the entities that a decision's text names, as `DecisionLinkRepository.about` takes them.
 
-    Dates and numbers are left out: that two decisions name the same year ties nothing together.
+    Dates and numbers are left out: that two decisions name the same year ties nothing together. The title is read as
+    any other sentence, for unlike a memory's it says what is decided and names no subject as a whole.
     """
+    known = parts.names.of(parts.graph, caller.tenant)
     return [
         {
             "key": mention.key,
@@ -170,7 +172,7 @@ def subjects_of(body: Mapping[str, Any]) -> list[Row]:
             "confidence": mention.confidence,
             "source": mention.source,
         }
-        for mention in extract(content_of(body), title=body["title"])
+        for mention in extract(content_of(body), known=known)
         if not mention.is_date and not mention.key.isdigit()
     ]
 
@@ -201,7 +203,7 @@ def _amended(parts: State, caller: Principal, id: str, body: Row) -> bool:
     embedding, subjects = None, None
     if any(said[name] != now[name] for name in WORDS):
         content = content_of(said)
-        embedding, subjects = vector(parts.embedder.embed_documents([content])[0]), subjects_of(said)
+        embedding, subjects = vector(parts.embedder.embed_documents([content])[0]), subjects_of(parts, caller, said)
         name = shown_name(said["title"] or "", "private")
         fresh = {**said, "content": content, "name": name, "embedding_model": parts.embedder.identity}
 
