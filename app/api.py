@@ -1,5 +1,7 @@
 """Our `Api` (one error body) and our `Blueprint` (declared access, operation ids, documented errors)."""
 
+import math
+import sys
 from typing import Any
 
 import flask_smorest
@@ -12,6 +14,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 from app import errors, limits
+from app.embeddings import EmbedderError
 from app.request_id import request_id
 from app.schemas.common import ErrorOut
 from graph.errors import GraphError
@@ -20,6 +23,7 @@ log = get_logger()
 
 COMMON_ERRORS: tuple[int, ...] = (401, 403, 422, 429, 500, 503)
 PUBLIC_ERRORS: tuple[int, ...] = (500, 503)
+EMBEDDER_SECONDS = 5
 BODY_ERRORS: tuple[int, ...] = (400, 413, 415)
 
 
@@ -46,6 +50,7 @@ class Api(flask_smorest.Api):
         app: Flask = self._app
         app.register_error_handler(errors.ApiError, answer)
         app.register_error_handler(GraphError, lambda error: answer(errors.from_graph(error)))
+        app.register_error_handler(EmbedderError, lambda error: answer(without_vectors(error)))
         app.register_error_handler(HTTPException, lambda error: answer(from_http(error)))
         app.register_error_handler(Exception, unexpected)
 
@@ -57,6 +62,9 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: Any) -> Any:
         data = req.get_data(cache=True)
+        # A body without a length is cut off at the limit, not refused.
+        if len(data) >= (req.max_content_length or sys.maxsize):
+            raise errors.TooLarge(MESSAGES[413])
         if not data.strip():
             return {}
         if not is_json(req.mimetype):
@@ -98,8 +106,8 @@ class Blueprint(flask_smorest.Blueprint):
             expected += BODY_ERRORS
             body["required"] = _has_required(body)
         for status in expected:
-            answer = {"$ref": f"#/components/responses/{errors.BY_STATUS[status].__name__}"}
-            responses.setdefault(str(status), answer)
+            if status not in responses and str(status) not in responses:
+                responses[str(status)] = {"$ref": f"#/components/responses/{errors.BY_STATUS[status].__name__}"}
         doc["security"] = [] if self.access == "public" else [{"bearer": []}, {"apiKey": []}]
         return doc
 
@@ -124,6 +132,13 @@ def answer(error: errors.ApiError) -> Response:
     response.status_code = error.status
     response.headers.extend(error.headers)
     return response
+
+
+def without_vectors(error: EmbedderError) -> errors.NotAvailable:
+    """Return the answer to an embedder that fails; what it says is for the operator alone."""
+    log.error("embedder_failed", kind=type(error).__name__, reason=str(error))
+    wait = math.ceil(getattr(error, "retry_after", None) or EMBEDDER_SECONDS)
+    return errors.NotAvailable("The embedding model does not answer now; try again", headers={"Retry-After": str(wait)})
 
 
 def from_http(error: HTTPException) -> errors.ApiError:

@@ -71,4 +71,5 @@ def _current() -> RequestLimit | None:
 
 
 def _reset(current: RequestLimit | None) -> float:
-    return float(current.reset_at) if current else time.time() + WINDOW
+    # Not `reset_at`, which adds a second: `Retry-After` would exceed the window.
+    return current.window.reset_time if current else time.time() + WINDOW

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from neo4j import Driver, GraphDatabase, ManagedTransaction, Query, RoutingControl, unit_of_work
+from neo4j import Driver, GraphDatabase, ManagedTransaction, Query, RoutingControl, Session, unit_of_work
 from neo4j.exceptions import Neo4jError
 
 from graph.errors import Unavailable, Unsupported, Vanished, translated
@@ -28,7 +28,11 @@ SERVER_TIME = "RETURN timestamp() AS now"
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the database is. `uri` may be any scheme the driver knows (bolt, neo4j, neo4j+s)."""
+    """Where the database is. `uri` may be any scheme the driver knows (bolt, neo4j, neo4j+s).
+
+    `timeout` is what one transaction may take, `patience` how long one is repeated on conflicts and lost connections
+    (both in seconds).
+    """
 
     uri: str
     user: str
@@ -36,6 +40,7 @@ class Connection:
     database: str = "neo4j"
     pool_size: int = 40
     timeout: float = 30.0
+    patience: float = 12.0
 
 
 class Transaction:
@@ -134,6 +139,10 @@ class Graph:
 
         return run
 
+    def _session(self) -> Session:
+        patience = self.connection.patience
+        return self._open().session(database=self.connection.database, max_transaction_retry_time=patience, **RETRY)
+
     def _open(self) -> Driver:
         if self._driver is not None and self._pid == os.getpid():
             return self._driver
@@ -158,7 +167,6 @@ RETRY: dict[str, Any] = {
     "initial_retry_delay": 0.02,
     "retry_delay_multiplier": 1.8,
     "retry_delay_jitter_factor": 0.5,
-    "max_transaction_retry_time": 12.0,
 }
 
 
