@@ -1,0 +1,1 @@
+"""A small team's memory, for looking around: `loci demo` loads it through the API."""
