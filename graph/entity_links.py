@@ -24,15 +24,36 @@ WITH collect(r) AS links WHERE size(links) > 0
 FOREACH (r IN links | DELETE r)
 RETURN size(links) AS gone
 """
+# `'' + m.tenant` is what no index answers: with the tenant alone, the planner reads the tenant's whole list from an
+# index and asks of each memory whether it is linked.
 MATCH_LINKED = """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $id})<-[link:MENTIONS]-(m:Memory)
-WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now AND ($archived OR NOT m.archived)
+WITH m, link WHERE '' + m.tenant = $tenant AND m.current AND m.expires_at > $now AND ($archived OR NOT m.archived)
   AND m.created_at <= $before AND (m.created_at < $before OR m.seq < $before_seq)
+"""
+# For an entity that a large part of all memories mention: the newest memories are looked through until a page is full.
+MATCH_NEWEST = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant})
+WHERE m.created_at <= $before AND (m.created_at < $before OR 0 + m.seq < $before_seq)
+MATCH (e:Entity {tenant: $tenant, id: $id})
+WITH m, e
+WHERE m.current AND m.expires_at > $now AND ($archived OR NOT m.archived) AND EXISTS { (m)-[:MENTIONS]->(e) }
+WITH m, e ORDER BY m.tenant DESC, m.created_at DESC, m.seq DESC SKIP $offset LIMIT $limit
+MATCH (m)-[link:MENTIONS]->(e)
+WITH m, link
+"""
+SIZES = """
+CYPHER 25
+MATCH (e:Entity {tenant: $tenant, id: $id})
+OPTIONAL MATCH (c:Counter {tenant: $tenant, name: 'memory'})
+RETURN COUNT { (e)<-[:MENTIONS]-() } AS degree, coalesce(c.next, 0) AS most
 """
 PAGE = "WITH m, link ORDER BY m.created_at DESC, m.seq DESC SKIP $offset LIMIT $limit"
 LINKED = ", link.relationship AS relationship, link.confidence AS relevance_score"
 MEMORIES = MATCH_LINKED + PAGE + SHOWN + LINKED + NEWEST_FIRST
+MEMORIES_OF_HUB = MATCH_NEWEST + SHOWN + LINKED + NEWEST_FIRST
 COUNT = MATCH_LINKED + "RETURN count(m) AS total"
 
 
@@ -64,7 +85,11 @@ class EntityLinkRepository(Repository):
     def memories(self, id: str, before: int, before_seq: int, offset: int, limit: int, archived: bool) -> Rows:
         """Return the memories that mention an entity, newest first, each with `relationship` and `relevance_score`."""
         position = {"before": before, "before_seq": before_seq, "offset": offset, "limit": limit}
-        return self.read(MEMORIES, id=id, archived=archived, now=now_ms(), **position)
+        size = self.one(SIZES, id=id)
+        # What a walk over the newest memories would read, against what a sort of all links reads.
+        walked = (offset + limit) * size["most"] / max(size["degree"], 1)
+        query = MEMORIES_OF_HUB if walked < size["degree"] else MEMORIES
+        return self.read(query, id=id, archived=archived, now=now_ms(), **position)
 
     def count(self, id: str, archived: bool) -> int:
         """Return how many current memories mention an entity."""

@@ -63,21 +63,22 @@ RETURN e.id AS id
 ORDER BY CASE WHEN e.name_key = $name_key THEN 0 ELSE 1 END, COUNT { (e)<-[:MENTIONS]-() } DESC, e.created_at, e.id
 LIMIT 1
 """
-# Own names first: the first row of an entity gives the name that mentions carry.
+# Ordered by all properties of the index, so that it is read in its order. Own names first: the first row of an entity
+# gives the name that mentions carry.
 KNOWN = """
 CYPHER 25
 MATCH (n:EntityName) WHERE n.tenant = $tenant AND n.created_at >= 0
-WITH n ORDER BY n.created_at DESC LIMIT $most
+WITH n ORDER BY n.tenant DESC, n.created_at DESC LIMIT $most
 MATCH (n)-[:NAMES]->(e:Entity) WHERE NOT coalesce(e.noise, false)
-RETURN n.key AS key, n.name AS alias, e.name_key AS name_key, e.name AS name, e.entity_type AS entity_type, e.id AS id
-ORDER BY CASE WHEN e.name_key = n.key THEN 0 ELSE 1 END, e.created_at, e.id, n.key
+WITH n, e ORDER BY CASE WHEN e.name_key = n.key THEN 0 ELSE 1 END, e.created_at, e.id, n.key
+RETURN collect([n.key, n.name, e.name_key, e.name, e.entity_type, e.id]) AS names
 """
 STAMP = """
 CYPHER 25
 OPTIONAL MATCH (c:Counter {tenant: $tenant, name: 'entity_names'})
 CALL () {
   OPTIONAL MATCH (n:EntityName) WHERE n.tenant = $tenant AND n.created_at >= 0
-  RETURN n.created_at AS newest ORDER BY newest DESC LIMIT 1
+  RETURN n.created_at AS newest ORDER BY n.tenant DESC, n.created_at DESC LIMIT 1
 }
 RETURN coalesce(newest, 0) AS newest, coalesce(c.changed_at, 0) AS changed
 """
@@ -155,9 +156,10 @@ class EntityNameRepository(Repository):
             raise NotFound("Entity")
         return str(found[0]["id"])
 
-    def known(self, most: int) -> Rows:
-        """Return the newest `most` names as `{key, alias, name_key, name, entity_type, id}`, own names first."""
-        return self.read(KNOWN, most=most)
+    def known(self, most: int) -> list[list[str]]:
+        """Return the newest `most` names as [key, spelling, own key, own name, entity type, id], own names first."""
+        names: list[list[str]] = self.read(KNOWN, most=most)[0]["names"]
+        return names
 
     def stamp(self) -> tuple[int, int]:
         """Return what differs once a name was added or taken away; costs two looks at an index."""

@@ -27,14 +27,15 @@ SET r.weight = coalesce($weight, r.weight), r.metadata = coalesce($metadata, r.m
 )
 UNSTATE = """
 CYPHER 25
-MATCH (:Entity {tenant: $tenant, id: $entity_id})-[r:RELATED_TO {id: $id}]-(:Entity {tenant: $tenant})
+MATCH (:Entity {tenant: $tenant, id: $entity_id})-[r:RELATED_TO]-(:Entity)
+WITH DISTINCT r WHERE r.id = $id
 DELETE r
 RETURN $id AS id
 """
 STATED = (
     """
 CYPHER 25
-MATCH (e:Entity {tenant: $tenant, id: $id})-[r:RELATED_TO]-(:Entity {tenant: $tenant})
+MATCH (:Entity {tenant: $tenant, id: $id})-[r:RELATED_TO]-(:Entity)
 WITH DISTINCT r, startNode(r) AS a, endNode(r) AS b
 ORDER BY r.weight DESC, r.from, r.id SKIP $offset LIMIT $limit
 """
@@ -47,10 +48,12 @@ SHARED = """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $id})
 CALL (e) {
-  MATCH (e)<-[:MENTIONS]-(m:Memory) WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now
+  MATCH (e)<-[:MENTIONS]-(m:Memory)
+  WITH m WHERE '' + m.tenant = $tenant AND m.current AND m.expires_at > $now
   RETURN m LIMIT $memories
 }
-MATCH (m)-[:MENTIONS]->(o:Entity) WHERE o <> e AND NOT coalesce(o.noise, false)
+MATCH (m)-[:MENTIONS]->(o:Entity)
+WITH e, o, m WHERE o <> e AND NOT coalesce(o.noise, false)
 WITH e, o, m LIMIT $rows
 WITH e, o, count(*) AS weight, max(m.created_at) AS latest
 ORDER BY weight DESC, o.name, o.id LIMIT $most

@@ -7,20 +7,24 @@ from graph.records import Row, Rows
 from graph.repository import Repository
 
 # One row for each pair of an entity and its neighbour. Every part stops at its limit before it is sorted.
+# `'' + x.tenant` is what no index answers: with the tenant alone, the planner may start from all that the tenant has.
 AROUND = """
 CYPHER 25
 UNWIND $ids AS id
 MATCH (e:Entity {tenant: $tenant, id: id})
 CALL (e) {
-  MATCH (e)-[r:RELATED_TO]-(o:Entity) WHERE o.tenant = $tenant
+  MATCH (e)-[r:RELATED_TO]-(o:Entity)
+  WITH e, r, o WHERE '' + o.tenant = $tenant
   WITH e, r, o LIMIT $most
   RETURN o, r.type AS type, r.weight AS weight, startNode(r) = e AS outgoing, r.id AS relation
  UNION ALL
   CALL (e) {
-    MATCH (e)<-[:MENTIONS]-(m:Memory) WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now
+    MATCH (e)<-[:MENTIONS]-(m:Memory)
+    WITH m WHERE '' + m.tenant = $tenant AND m.current AND m.expires_at > $now
     RETURN m LIMIT $memories
   }
-  MATCH (m)-[:MENTIONS]->(o:Entity) WHERE o <> e AND NOT coalesce(o.noise, false)
+  MATCH (m)-[:MENTIONS]->(o:Entity)
+  WITH e, o WHERE o <> e AND NOT coalesce(o.noise, false)
   WITH o LIMIT $rows
   WITH o, count(*) AS weight ORDER BY weight DESC, o.id LIMIT $most
   RETURN o, null AS type, toFloat(weight) AS weight, true AS outgoing, null AS relation
@@ -32,7 +36,8 @@ CYPHER 25
 UNWIND $ids AS id
 MATCH (a:Entity {tenant: $tenant, id: id})
 CALL (a) {
-  MATCH (a)-[r:RELATED_TO]->(b:Entity) WHERE b.tenant = $tenant
+  MATCH (a)-[r:RELATED_TO]->(b:Entity)
+  WITH r, b WHERE '' + b.tenant = $tenant
   RETURN r, b LIMIT $most
 }
 WITH a, r, b WHERE b.id IN $ids
@@ -44,14 +49,17 @@ UNWIND $ids AS id
 MATCH (e:Entity {tenant: $tenant, id: id})
 CALL (e) {
   CALL (e) {
-    MATCH (e)-[:RELATED_TO]-(o:Entity) WHERE o.tenant = $tenant
+    MATCH (e)-[:RELATED_TO]-(o:Entity)
+    WITH o WHERE '' + o.tenant = $tenant
     RETURN o LIMIT $memories
    UNION ALL
     CALL (e) {
-      MATCH (e)<-[:MENTIONS]-(m:Memory) WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now
+      MATCH (e)<-[:MENTIONS]-(m:Memory)
+      WITH m WHERE '' + m.tenant = $tenant AND m.current AND m.expires_at > $now
       RETURN m LIMIT $memories
     }
-    MATCH (m)-[:MENTIONS]->(o:Entity) WHERE o <> e AND (o.id = $goal OR NOT coalesce(o.noise, false))
+    MATCH (m)-[:MENTIONS]->(o:Entity)
+    WITH e, o WHERE o <> e AND (o.id = $goal OR NOT coalesce(o.noise, false))
     RETURN o LIMIT $rows
   }
   RETURN collect(DISTINCT o.id) AS reached
@@ -67,7 +75,8 @@ MATCH (b:Entity {tenant: $tenant, id: $pairs[i][1]})
 WITH i, a, b, COUNT { (a)<-[:MENTIONS]-() } <= COUNT { (b)<-[:MENTIONS]-() } AS smaller
 WITH i, a, b, CASE WHEN smaller THEN a ELSE b END AS few, CASE WHEN smaller THEN b ELSE a END AS many
 CALL (few, many) {
-  MATCH (few)<-[:MENTIONS]-(m:Memory) WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now
+  MATCH (few)<-[:MENTIONS]-(m:Memory)
+  WITH many, m WHERE '' + m.tenant = $tenant AND m.current AND m.expires_at > $now
     AND EXISTS { (m)-[:MENTIONS]->(many) }
   WITH m LIMIT $most
   WITH m ORDER BY m.created_at DESC, m.seq DESC

@@ -10,15 +10,16 @@ from graph.repository import Repository
 SAID_TOGETHER = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant})
-WHERE m.created_at <= $before AND m.current AND m.expires_at > $now AND m.visibility <> 'confidential'
-WITH m ORDER BY m.created_at DESC LIMIT $limit
+WHERE m.created_at <= $before
+WITH m ORDER BY m.tenant DESC, m.created_at DESC LIMIT $limit
+WITH m WHERE m.current AND m.expires_at > $now AND m.visibility <> 'confidential'
 MATCH (m)-[:MENTIONS]->(e:Entity) WHERE NOT coalesce(e.noise, false)
 WITH m, collect(e.id)[..$most] AS ids WHERE size(ids) > 1
 RETURN ids
 """
 STATED = """
 CYPHER 25
-MATCH (a:Entity {tenant: $tenant})-[r:RELATED_TO]->(b:Entity {tenant: $tenant})
+MATCH (a:Entity {tenant: $tenant})-[r:RELATED_TO]->(b:Entity)
 RETURN a.id AS source, b.id AS target, r.weight AS weight LIMIT $limit
 """
 NAMES = """
@@ -56,7 +57,10 @@ RETURN t.id AS id, t.name AS label, t.rank AS rank, t.created_at AS created_at, 
     ORDER BY i.weight DESC, e.name, e.id LIMIT $members
   } AS members
 """
-LIST = "CYPHER 25 MATCH (t:Topic {tenant: $tenant}) WHERE t.rank >= $offset WITH t ORDER BY t.rank LIMIT $limit" + SHOWN
+LIST = (
+    "CYPHER 25 MATCH (t:Topic {tenant: $tenant}) WHERE t.rank >= $offset WITH t ORDER BY t.tenant, t.rank LIMIT $limit"
+    + SHOWN
+)
 COUNT = "CYPHER 25 MATCH (t:Topic {tenant: $tenant}) RETURN count(t) AS total"
 GET = "CYPHER 25 MATCH (t:Topic {tenant: $tenant, id: $id})" + SHOWN
 DUE = """
@@ -65,11 +69,11 @@ MATCH (t:Tenant {id: $tenant})
 WITH t, coalesce(t.topics_at, 0) AS done WHERE done <= $before
 CALL () {
   OPTIONAL MATCH (m:Memory {tenant: $tenant}) WHERE m.created_at >= 0
-  RETURN m.created_at AS newest ORDER BY newest DESC LIMIT 1
+  RETURN m.created_at AS newest ORDER BY m.tenant DESC, m.created_at DESC LIMIT 1
 }
 CALL () {
   OPTIONAL MATCH (e:Entity {tenant: $tenant}) WHERE e.created_at >= 0
-  RETURN e.created_at AS latest ORDER BY latest DESC LIMIT 1
+  RETURN e.created_at AS latest ORDER BY e.tenant DESC, e.created_at DESC LIMIT 1
 }
 WITH done WHERE newest >= done OR latest >= done OR (done <= $stale AND latest IS NOT NULL)
 RETURN done

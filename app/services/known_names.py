@@ -1,7 +1,7 @@
 """The names a tenant already has, kept in memory for extraction: old enough to cost nothing, new enough to be right.
 
 What this process changes holds at once. What others change is seen within seconds, by a look at an index that a
-thread of its own takes; a write never waits for it, but for the first of its tenant in the process.
+thread of its own takes; a write never waits for it, but for the first of its tenant in the process, which reads a few.
 """
 
 import os
@@ -19,12 +19,12 @@ from app.services.extract import EntityType, KnownHit, KnownNames
 from graph.driver import Graph
 from graph.entity_names import EntityNameRepository
 from graph.errors import GraphError
-from graph.records import Row
 
 log = structlog.get_logger()
 
 MOST_NAMES = 20_000  # of one tenant, the newest
-MOST_HELD = 60_000  # of all tenants together: about a kilobyte each
+MOST_FIRST = 1_000  # read while the first write waits
+MOST_HELD = 40_000  # of all tenants together: about 1.4 kB each
 CHECK_SECONDS = 2.0
 REST_SECONDS = 5.0
 REST_FACTOR = 25  # building takes at most a 25th of one core, however fast names change
@@ -109,7 +109,7 @@ class NameCache:
                     held.is_busy = True
                     self._threads().submit(self._refresh, graph, tenant, held)
                 return held.view
-        return self._build(graph, tenant).view
+        return self._build(graph, tenant, MOST_FIRST).view
 
     def added(self, tenant: str, key: str, name: str, entity_type: str, entity_id: str, alias: str = "") -> None:
         """Note a name, or with `alias` another spelling, that was just stored."""
@@ -159,7 +159,7 @@ class NameCache:
             return False
         return EntityNameRepository(graph, Owner(tenant)).stamp() != held.stamp
 
-    def _build(self, graph: Graph, tenant: str) -> Held:
+    def _build(self, graph: Graph, tenant: str, most: int = MOST_NAMES) -> Held:
         started = time.monotonic()
         with self._lock:
             before = self._held.get(tenant)
@@ -168,15 +168,16 @@ class NameCache:
                 before.is_stale = False
         repository = EntityNameRepository(graph, Owner(tenant))
         stamp = repository.stamp()
-        names = KnownNames(_rows(repository.known(MOST_NAMES)))
+        found = repository.known(most)
+        names = KnownNames(_rows(found))
         ended = time.monotonic()
-        made = Held(names, stamp, ended, ended - started, ended, names)
+        made = Held(names, stamp, ended, ended - started, ended, names, is_stale=len(found) >= most < MOST_NAMES)
         with self._lock:
             last = self._held.get(tenant)
             if last is not None and last is before:
                 # What was noted while we read may or may not be in what we read.
                 made.recent, made.gone = last.recent[known_recent:], last.gone[known_gone:]
-                made.is_stale = last.is_stale
+                made.is_stale = made.is_stale or last.is_stale
                 _look(made)
             self._held[tenant] = made
             self._held.move_to_end(tenant)
@@ -202,11 +203,12 @@ def _look(held: Held) -> None:
         held.view = Layered(KnownNames(held.recent), held.names, frozenset(held.gone))
 
 
-def _rows(found: Iterable[Row]) -> Iterable[NameRow]:
+def _rows(found: Iterable[list[str]]) -> Iterable[NameRow]:
     seen = set()
-    for row in found:
-        if row["id"] not in seen:
-            seen.add(row["id"])
-            yield row["name_key"], row["name"], row["entity_type"], row["id"]
-        if row["key"] != row["name_key"]:
-            yield row["name_key"], row["alias"], row["entity_type"], row["id"]
+    for key, spelling, own_key, own_name, entity_type, id in found:
+        kind = cast(EntityType, entity_type)
+        if id not in seen:
+            seen.add(id)
+            yield own_key, own_name, kind, id
+        if key != own_key:
+            yield own_key, spelling, kind, id

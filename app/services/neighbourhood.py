@@ -16,7 +16,7 @@ from graph.records import Row
 # Memories read on one level of a neighbourhood, divided among its entities; likewise on one step of a path.
 LEVEL_MEMORIES, FEWEST_MEMORIES, MOST_MEMORIES = 2_000, 5, 300
 STEP_MEMORIES, MOST_FRONTIER = 10_000, 1_000
-MOST_STATED = 100
+MOST_STATED, MOST_FARTHER = 100, 30
 MOST_EVIDENCE = 1_000
 
 
@@ -46,7 +46,7 @@ def neighbourhood(parts: State, caller: Principal, id: str, depth: int, most: in
         if not frontier or len(found.neighbours) >= most:
             break
         memories = min(MOST_MEMORIES, max(FEWEST_MEMORIES, LEVEL_MEMORIES // len(frontier)))
-        rows = around.around(frontier, memories, MOST_STATED)
+        rows = around.around(frontier, memories, MOST_STATED if level == 1 else MOST_FARTHER)
         frontier = _grow(found, rows, level, most)
         _join(found, rows)
     if found.neighbours:
