@@ -109,6 +109,7 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "ground_id": lambda w: linked(w, "memories", "memory_id", w.id("memory_id")),
     "dependency_id": lambda w: linked(w, "dependencies", "decision_id", w.id("other_decision_id")),
     "adopter_slug": lambda w: adopter(w),
+    "webhook_id": lambda w: str(w.create("/v1/webhooks", **BODIES["POST /v1/webhooks"](w))["id"]),
     "key_id": lambda w: str(w.create("/v1/keys", name=w.text("ci"))["key_info"]["id"]),
 }
 
@@ -213,6 +214,13 @@ BODIES: dict[str, Make] = {
     "PUT /v1/patterns/{pattern_id}": lambda w: {"description": w.text("Keys expire"), "metadata": {"a": w.text()}},
     "POST /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("known_slug")},
     "DELETE /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("adopter_slug")},
+    "POST /v1/webhooks": lambda w: {
+        "url": "https://hooks.example.com/loci",
+        "event_types": ["memory.created", "memory.deleted"],
+        "description": w.text("audit trail"),
+    },
+    "PUT /v1/webhooks/{webhook_id}": lambda w: {"description": w.text("nightly"), "enabled": False},
+    "POST /v1/webhooks/{webhook_id}/rotate-secret": lambda w: {"grace_hours": 1},
     "POST /v1/keys": lambda w: {"name": w.text("ci"), "scopes": ["read"], "expires_days": 30},
     "PUT /v1/keys/{key_id}": lambda w: {"name": w.text("ci, weekly"), "scopes": ["read"]},
     "POST /v1/keys/{key_id}/rotate": lambda w: {"grace_hours": 1},
@@ -223,6 +231,7 @@ for _path in (
     "/v1/sessions/{session_id}",
     "/v1/projects/{slug}",
     "/v1/keys/{key_id}",
+    "/v1/webhooks/{webhook_id}",
     "/v1/decisions/{decision_id}",
     "/v1/patterns/{pattern_id}",
 ):
@@ -240,6 +249,7 @@ SCOPES = {
     "POST /v1/memories/search": "read",
     "POST /v1/projects/impact-analysis": "read",
     "POST /v1/keys": "admin",
+    "GET /v1/audit": "admin",
     "GET /v1/keys": "admin",
     "GET /v1/keys/namespaces": "admin",
     "GET /v1/keys/{key_id}": "admin",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ import time_machine
 from app.state import State
 from graph.keys import KeyRepository
 from tests.callers import Caller, error_of
+from tests.together import at_once
 
 
 def made(caller: Caller, **body: Any) -> tuple[Caller, dict[str, Any]]:
@@ -252,19 +252,3 @@ class TestNamespaces:
 def demote(admin: Caller, key_id: str) -> int:
     """Take the scope `admin` from a key and return the status of the answer."""
     return admin.put(f"/v1/keys/{key_id}", {"scopes": ["read"]}).status_code
-
-
-def at_once(calls: Sequence[Callable[[], int]]) -> list[int]:
-    """Run all calls at the same moment and return their answers."""
-    barrier, answers = threading.Barrier(len(calls)), []
-
-    def run(call: Callable[[], int]) -> None:
-        barrier.wait()
-        answers.append(call())
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers

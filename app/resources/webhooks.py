@@ -1,0 +1,111 @@
+"""Webhooks, `/v1/webhooks`: addresses that are told of events."""
+
+from typing import Any
+
+from flask import Response
+from flask.views import MethodView
+
+from app.answers import deleted
+from app.api import Blueprint
+from app.auth import principal
+from app.pagination import PageArgs, list_of, page, position
+from app.schemas.common import DeletedOut
+from app.schemas.webhooks import (
+    DeliveryArgs,
+    DeliveryOut,
+    SecretRotate,
+    WebhookCreate,
+    WebhookMade,
+    WebhookOut,
+    WebhookUpdate,
+)
+from app.services.webhooks import create_webhook, delivery_shown, edit_webhook, rotate_secret, send_test, shown
+from app.state import state
+from graph.webhooks import WebhookRepository
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/v1/webhooks", description="Addresses that are told of events.")
+
+
+def webhooks() -> WebhookRepository:
+    """Return the repository for the caller's tenant."""
+    return WebhookRepository(state().graph, principal())
+
+
+@blueprint.route("")
+class WebhookList(MethodView):
+    @blueprint.arguments(PageArgs, location="query")
+    @blueprint.response(200, list_of(WebhookOut))
+    def get(self, args: dict[str, Any]) -> dict[str, Any]:
+        """List webhooks, newest first"""
+        at, limit = position(args), args["limit"]
+        rows = webhooks().list(at.before, at.before_id, at.offset, limit + 1)
+        return page([shown(row) for row in rows], limit, at, webhooks().count)
+
+    @blueprint.arguments(WebhookCreate)
+    @blueprint.response(201, WebhookMade)
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Make a webhook; a secret that the server makes is shown only here"""
+        return create_webhook(state(), principal(), body)
+
+
+@blueprint.route("/<webhook_id>")
+class WebhookItem(MethodView):
+    @blueprint.response(200, WebhookOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, webhook_id: str) -> dict[str, Any]:
+        """Get one webhook"""
+        return shown(webhooks().get(webhook_id))
+
+    @blueprint.arguments(WebhookUpdate)
+    @blueprint.response(200, WebhookOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def put(self, body: dict[str, Any], webhook_id: str) -> dict[str, Any]:
+        """Change a webhook; absent and null fields stay as they are"""
+        return edit_webhook(state(), principal(), webhook_id, body)
+
+    patch = put
+
+    @blueprint.response(204)
+    @blueprint.alt_response(200, schema=DeletedOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def delete(self, webhook_id: str) -> Response:
+        """Delete a webhook and the log of its deliveries"""
+        webhooks().delete(webhook_id)
+        return deleted("webhook", webhook_id)
+
+
+@blueprint.route("/<webhook_id>/rotate-secret")
+class WebhookSecret(MethodView):
+    @blueprint.arguments(SecretRotate)
+    @blueprint.response(200, WebhookMade)
+    @blueprint.alt_response(404, "NotFoundError")
+    def post(self, body: dict[str, Any], webhook_id: str) -> dict[str, Any]:
+        """Replace the secret; the old one signs as well for a grace period"""
+        return rotate_secret(state(), principal(), webhook_id, body)
+
+
+@blueprint.route("/<webhook_id>/test")
+class WebhookTest(MethodView):
+    @blueprint.response(202, DeliveryOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def post(self, webhook_id: str) -> dict[str, Any]:
+        """Put a test event on its way to this webhook"""
+        return send_test(state(), principal(), webhook_id)
+
+
+@blueprint.route("/<webhook_id>/deliveries")
+class WebhookDeliveries(MethodView):
+    @blueprint.arguments(DeliveryArgs, location="query")
+    @blueprint.response(200, list_of(DeliveryOut))
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, args: dict[str, Any], webhook_id: str) -> dict[str, Any]:
+        """List what was sent to this webhook, newest first"""
+        at, limit, state_wanted = position(args), args["limit"], args.get("state")
+        webhooks().get(webhook_id)
+        rows = webhooks().deliveries(webhook_id, state_wanted, at.before, at.before_id, at.offset, limit + 1)
+        return page(
+            [delivery_shown(row) for row in rows],
+            limit,
+            at,
+            lambda: webhooks().count_deliveries(webhook_id, state_wanted),
+        )
