@@ -75,7 +75,7 @@ def memory_shown(row: dict[str, Any], is_duplicate: bool = False) -> dict[str, A
     made = shown(row)
     for name in ("user_id", "session_id", "project_id"):
         made[name] = made[name] or None
-    for name in ("occurred_at", "expires_at"):
+    for name in ("occurred_at", "expires_at", "superseded_at"):
         made[name] = None if made[name] is None or made[name] >= NEVER else made[name]
     made["is_duplicate"] = is_duplicate
     return made

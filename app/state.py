@@ -9,6 +9,7 @@ from app.config import Settings
 from app.crypto import Vault
 from app.embeddings import Embedder
 from app.ledger import Ledger
+from app.services.extractors import Extractors
 from app.services.known_names import NameCache
 from app.services.words import WordCounts
 from graph.driver import Graph
@@ -33,6 +34,7 @@ class State:
     sequence: Sequence
     words: WordCounts = field(default_factory=WordCounts)
     names: NameCache = field(default_factory=NameCache)
+    extractors: Extractors = field(default_factory=Extractors)
     ledger: Ledger = field(default_factory=Ledger)
 
 

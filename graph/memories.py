@@ -12,23 +12,27 @@ from graph.repository import Repository, Tenanted
 SHOWN = """
 RETURN m.id AS id, m.content AS content, m.title AS title, m.agent_id AS agent_id, m.user_id AS user_id,
   m.session_id AS session_id, m.project_id AS project_id, m.metadata AS metadata, m.memory_type AS memory_type,
-  m.extraction_model AS extraction_model, m.extraction_method AS extraction_method,
+  m.extraction_model AS extraction_model, nullIf(m.extraction_method, '') AS extraction_method,
   m.extraction_status AS extraction_status, m.visibility AS visibility, m.salience AS salience_score,
   m.importance AS importance, m.tier AS tier, m.archived_at AS archived_at, m.occurred_at AS occurred_at,
-  m.expires_at AS expires_at, m.created_at AS created_at, m.updated_at AS updated_at, m.version AS version,
-  m.seq AS seq,
+  m.expires_at AS expires_at, m.superseded_at AS superseded_at, m.created_at AS created_at,
+  m.updated_at AS updated_at, m.version AS version, m.seq AS seq,
+  head(COLLECT { MATCH (m)-[:SUPERSEDES]->(old:Memory) RETURN old.id }) AS supersedes,
+  head(COLLECT { MATCH (m)<-[:SUPERSEDES]-(new:Memory) RETURN new.id }) AS superseded_by,
   COLLECT {
     MATCH (m)-[r:MENTIONS]->(e:Entity)
     RETURN {type: e.entity_type, value: e.name, confidence: r.confidence} AS mention
     ORDER BY r.confidence DESC, e.name LIMIT 64
   } AS entities
 """
+# Without a vector a memory is pending: stored and readable, but in no index that search looks into.
 CREATE = """
 CYPHER 25
 UNWIND $rows AS row
 MATCH (a:Agent {tenant: $tenant, id: row.props.agent_id})
-CREATE (m:Memory:Searchable {tenant: $tenant})
+CREATE (m:Memory {tenant: $tenant})
 SET m += row.props
+FOREACH (x IN CASE WHEN row.embedding IS NULL THEN [] ELSE [1] END | SET m:Searchable)
 CREATE (m)-[:RECORDED_BY]->(a)
 WITH m, a, row
 CALL (m, row) {
@@ -62,7 +66,8 @@ OPTIONAL MATCH (s)-[old:LAST]->()
 DELETE old
 CREATE (s)-[:LAST]->(m)
 """
-GET = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.current AND m.expires_at > $now WITH m" + SHOWN
+# A memory that is pending or superseded is not current: readable by its id, found by no search.
+GET = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now WITH m" + SHOWN
 GET_MANY = (
     """
 CYPHER 25
@@ -72,38 +77,7 @@ WITH m
 """
     + SHOWN
 )
-FILTER = """
-WHERE m.created_at <= $before AND (m.created_at < $before OR m.seq < $before_seq)
-  AND m.current AND m.expires_at > $now
-  AND ($agent_id IS NULL OR m.agent_id = $agent_id) AND ($user_id IS NULL OR m.user_id = $user_id)
-  AND ($session_id IS NULL OR m.session_id = $session_id) AND ($project_id IS NULL OR m.project_id = $project_id)
-  AND ($memory_type IS NULL OR m.memory_type = $memory_type) AND ($tier IS NULL OR m.tier = $tier)
-  AND ($visibility IS NULL OR m.visibility = $visibility) AND ($archived OR NOT m.archived)
-"""
-PAGE = "WITH m ORDER BY m.created_at DESC, m.seq DESC SKIP $offset LIMIT $limit"
 NEWEST_FIRST = " ORDER BY created_at DESC, seq DESC"
-# One match for each index that can carry the order: a filter in WHERE alone would read the tenant's whole list.
-MATCH_ALL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant})"
-MATCH_AGENT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id})"
-MATCH_SESSION = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, session_id: $session_id})"
-MATCH_PROJECT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, project_id: $project_id})"
-MATCH_USER = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, user_id: $user_id})"
-LISTED = FILTER + PAGE + SHOWN + NEWEST_FIRST
-COUNTED = FILTER + "RETURN count(m) AS total"
-LISTS = {
-    "session_id": MATCH_SESSION + LISTED,
-    "agent_id": MATCH_AGENT + LISTED,
-    "project_id": MATCH_PROJECT + LISTED,
-    "user_id": MATCH_USER + LISTED,
-    "": MATCH_ALL + LISTED,
-}
-COUNTS = {
-    "session_id": MATCH_SESSION + COUNTED,
-    "agent_id": MATCH_AGENT + COUNTED,
-    "project_id": MATCH_PROJECT + COUNTED,
-    "user_id": MATCH_USER + COUNTED,
-    "": MATCH_ALL + COUNTED,
-}
 EMBEDDINGS = """
 CYPHER 25
 UNWIND $ids AS wanted
@@ -112,10 +86,12 @@ RETURN m.id AS id, m.EMBEDDING AS embedding
 """
 LOCK = """
 CYPHER 25
-MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.current AND m.expires_at > $now
+MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now
 SET m.updated_at = $now
-RETURN m.content AS content, m.metadata AS metadata, m.version AS version, m.importance AS importance,
-  m.agent_id AS agent_id, m.title AS title, m.visibility AS visibility
+RETURN m.content AS content, m.content_hash AS content_hash, m.metadata AS metadata, m.version AS version,
+  m.importance AS importance, m.agent_id AS agent_id, m.title AS title, m.visibility AS visibility,
+  m.archived AS archived, m.extraction_method AS extraction_method, m.extraction_status AS extraction_status,
+  COUNT { (m)-[:MENTIONS]->() } AS mentions
 """
 UPDATE = """
 CYPHER 25
@@ -131,13 +107,19 @@ CREATE (v:MemoryVersion:Searchable)
 SET v = properties(m), v.id = $version_id, v.memory_id = m.id, v.current = false, v.kind = 'version',
   v.superseded_at = $now
 CREATE (v)-[:VERSION_OF]->(m)
-WITH m
-OPTIONAL MATCH (m)-[r:MENTIONS|ABOUT]->() WHERE r.source IS NULL OR r.source <> 'manual'
+"""
+# An ABOUT beside a mention made by hand is by hand as well.
+DROP_NAMES = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant, id: $id})-[r:MENTIONS|ABOUT]->(e:Entity)
+WHERE NOT EXISTS { MATCH (m)-[by:MENTIONS]->(e) WHERE by.source = 'manual' }
 DELETE r
 """
 SET_VECTOR = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
+SET m:Searchable, m.current = m.superseded_at > $now
+WITH m
 CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $embedding)
 """
 # Closes a session's chain over a memory that leaves it; the session is locked. The memory's own NEXT go at once:
@@ -167,6 +149,10 @@ WITH m, s
 CALL (m) {
   OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
   DETACH DELETE part
+}
+CALL (m) {
+  MATCH (new:Memory)-[:SUPERSEDES]->(m)-[r:SUPERSEDES]->(old:Memory)
+  MERGE (new)-[over:SUPERSEDES]->(old) ON CREATE SET over.from = r.from, over.to = r.to
 }
 WITH m, m.id AS id
 DETACH DELETE m
@@ -230,18 +216,6 @@ class MemoryRepository(Repository):
         rows = self.read(labels.in_slot(EMBEDDINGS, self.slot), ids=list(ids))
         return {row["id"]: row["embedding"] for row in rows if row["embedding"]}
 
-    def list(self, before: int, before_seq: int, offset: int, limit: int, filters: Row) -> Rows:
-        """Return memories, newest first; `filters` has every name of FILTER, None where it does not matter."""
-        query = LISTS[_narrowest(filters)]
-        return self.read(
-            query, before=before, before_seq=before_seq, offset=offset, limit=limit, now=now_ms(), **filters
-        )
-
-    def count(self, filters: Row) -> int:
-        """Return how many memories pass the filters."""
-        query = COUNTS[_narrowest(filters)]
-        return int(self.read(query, before=labels.NEVER, before_seq=0, now=now_ms(), **filters)[0]["total"])
-
     def lock(self, id: str) -> Row:
         """Lock a memory in the open transaction and return what an edit needs to know.
 
@@ -251,14 +225,18 @@ class MemoryRepository(Repository):
         return self.write_one(LOCK, id=id, now=now_ms())
 
     def keep_version(self, id: str, version_id: str) -> None:
-        """Keep what the memory says now as a MemoryVersion, and drop its extracted links."""
+        """Keep what the memory says now as a MemoryVersion."""
         self.write(KEEP_VERSION, id=id, version_id=version_id, now=now_ms())
 
+    def drop_names(self, id: str) -> None:
+        """Drop the links that extraction made; those made by hand stay."""
+        self.write(DROP_NAMES, id=id)
+
     def update(self, id: str, changes: Row, embedding: Any = None) -> None:
-        """Set properties, and the vector where one is given."""
+        """Set properties, and the vector where one is given: with it, search finds the memory."""
         self.write_one(UPDATE, id=id, changes=changes)
         if embedding is not None:
-            self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
+            self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding, now=now_ms())
 
     def delete(self, ids: Sequence[str]) -> Ids:
         """Delete memories with their versions, windows and links; return the ids that were there."""
@@ -271,10 +249,6 @@ class MemoryRepository(Repository):
     def of_agent(self, agent_id: str, limit: int) -> Ids:
         """Return up to `limit` memory ids of an agent, expired ones included."""
         return [row["id"] for row in self.read(OF_AGENT, agent_id=agent_id, limit=limit)]
-
-
-def _narrowest(filters: Row) -> str:
-    return next((name for name in LISTS if name and filters[name] is not None), "")
 
 
 def expired(graph: Graph, limit: int) -> list[Row]:

@@ -22,8 +22,8 @@ from app.schemas.memories import (
 )
 from app.services.batch import remember_each
 from app.services.forget import delete_memory
+from app.services.listing import Listing
 from app.services.recall import search
-from app.services.refer import agent_named, project_named
 from app.services.remember import remember
 from app.services.revise import revise
 from app.state import state
@@ -48,23 +48,15 @@ class MemoryList(MethodView):
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
         """List memories, newest first"""
         at, limit = position(args), args["limit"]
-        filters = {
-            "agent_id": agent_named(state(), principal(), args.get("agent_id")),
-            "project_id": project_named(state(), principal(), args.get("project")),
-            "archived": args["include_archived"],
-            **{name: args.get(name) for name in ("user_id", "session_id", "memory_type", "tier", "visibility")},
-        }
-        rows = memories().list(at.before, int(at.before_id or 0), at.offset, limit + 1, filters)
-        shown = [memory_shown(row) for row in rows]
-        if args["include_embeddings"]:
-            vectors = memories().embeddings([row["id"] for row in rows])
-            shown = [{**row, "embedding": vectors.get(row["id"])} for row in shown]
-        return page(shown, limit, at, lambda: memories().count(filters), tie="seq")
+        listing = Listing(state(), principal(), args)
+        shown = [memory_shown(row) for row in listing.rows(at, limit + 1)]
+        return page(shown, limit, at, listing.count, tie="seq")
 
     @blueprint.arguments(MemoryCreate)
     @blueprint.response(201, MemoryOut)
     @blueprint.alt_response(200, schema=MemoryOut)
     @blueprint.alt_response(404, "NotFoundError")
+    @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Store a memory; 200 when `deduplicate` met an equal one"""
         kept = remember(state(), principal(), [body])[0]

@@ -3,10 +3,22 @@
 from typing import Any
 
 import marshmallow as ma
+import orjson
 from marshmallow import ValidationError, fields, validate
 
 from app.schemas.agents import Name
-from app.schemas.common import Fraction, Id, IsoTime, Metadata, Moment, Schema, Text, UnixTime
+from app.schemas.common import (
+    DEEPEST,
+    Fraction,
+    Id,
+    IsoTime,
+    Metadata,
+    Moment,
+    Schema,
+    Text,
+    UnixTime,
+    check_json,
+)
 
 TYPES = ("fact", "event", "insight", "task", "preference", "entity_reference", "system")
 TIERS = ("hot", "warm", "cold")
@@ -26,6 +38,21 @@ SLUG = validate.Regexp(
 def one_of(values: tuple[str, ...]) -> validate.OneOf:
     """Return a check whose message names the choices."""
     return validate.OneOf(values, error="must be one of: {choices}")
+
+
+class JsonObject(Text):
+    """A JSON object inside a query argument."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise ValidationError('must be a JSON object such as {"source": "runbook"}') from error
+        if not isinstance(found, dict):
+            raise ValidationError('must be a JSON object such as {"source": "runbook"}')
+        check_json(found, DEEPEST)
+        return found
 
 
 class MentionOut(ma.Schema):
@@ -52,7 +79,9 @@ class MemoryOut(ma.Schema):
     memory_type = fields.String(metadata={"description": f"One of {', '.join(TYPES)}.", "example": "fact"})
     extraction_model = fields.String(allow_none=True, metadata={"description": "Model that found the names."})
     extraction_method = fields.String(allow_none=True, metadata={"description": "`rules`, `llm` or `byok`."})
-    extraction_status = fields.String(allow_none=True, metadata={"description": "`ready` once it can be searched."})
+    extraction_status = fields.String(
+        allow_none=True, metadata={"description": "`pending`, `ready` once it can be searched, or `failed`."}
+    )
     visibility = fields.String(metadata={"description": "`private` or `confidential`.", "example": "private"})
     salience_score = fields.Float(allow_none=True, metadata={"description": "0 to 1, computed by the server."})
     importance = fields.Float(metadata={"description": "0 to 1.", "example": 0.5})
@@ -60,6 +89,9 @@ class MemoryOut(ma.Schema):
     is_duplicate = fields.Boolean(metadata={"description": "Whether storing met an equal memory and returned it."})
     embedding = fields.List(fields.Float(), metadata={"description": "The vector, when asked for."})
     archived_at = UnixTime(allow_none=True, metadata={"description": "When it was archived."})
+    supersedes = fields.String(allow_none=True, metadata={"description": "UUID of the memory that it replaced."})
+    superseded_by = fields.String(allow_none=True, metadata={"description": "UUID of the memory that replaced it."})
+    superseded_at = UnixTime(allow_none=True, metadata={"description": "When it was replaced."})
     occurred_at = IsoTime(allow_none=True, metadata={"description": "When what it tells took place."})
     expires_at = IsoTime(allow_none=True, metadata={"description": "When it will be gone; null: never."})
     created_at = UnixTime(metadata={"description": "Unix seconds.", "example": 1773655200})
@@ -93,6 +125,13 @@ class MemoryFields(Schema):
     title = Text(500, metadata={"description": "What it is about.", "example": "Billing deploys"})
     occurred_at = Moment(metadata={"description": "When what it tells took place.", "example": "2026-03-03T09:00:00Z"})
     expires_at = Moment(metadata={"description": "When it is to be gone, from this moment on exactly."})
+    supersedes = Id(
+        metadata={"description": "A memory that this one replaces: search and lists leave it out from now on."}
+    )
+    derived_from = fields.List(
+        Id(), validate=validate.Length(max=20, error="must hold at most {max} ids"),
+        metadata={"description": "Memories that this one was drawn from."},
+    )  # fmt: skip
     ttl_seconds = fields.Integer(
         validate=validate.Range(1, 3_153_600_000, error="must lie between {min} and {max}"),
         metadata={"description": "Seconds until it is to be gone; not beside `expires_at`.", "example": 86400},
@@ -180,16 +219,27 @@ class MemoryUpdate(Schema):
 
 
 class MemoryFilter(Schema):
-    """Query arguments of the list."""
+    """Query arguments of the list. Times are from (`_after`) and up to, but without (`_before`)."""
 
     agent_id = Name(metadata={"description": "Agent UUID or name."})
     user_id = Text(255, metadata={"description": "End user."})
     session_id = Id(metadata={"description": "Session UUID."})
     project = Text(100, metadata={"description": "Project slug."})
+    project_id = Id(metadata={"description": "Project UUID; wins over `project`."})
     memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Kind of memory."})
+    type = Text(validate=[one_of(TYPES)], metadata={"description": "Same as `memory_type`."})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "Tier."})
     visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "Visibility."})
+    created_after = Moment(metadata={"description": "Stored at this time or later."})
+    created_before = Moment(metadata={"description": "Stored before this time."})
+    occurred_after = Moment(metadata={"description": "Tells of something at this time or later."})
+    occurred_before = Moment(metadata={"description": "Tells of something before this time."})
+    metadata_filter = JsonObject(
+        metadata={"description": "JSON object of conditions on the metadata, as in a search.", "example": '{"a": 1}'}
+    )
     include_archived = fields.Boolean(load_default=False, metadata={"description": "Also archived ones."})
+    archived_only = fields.Boolean(load_default=False, metadata={"description": "Archived ones alone."})
+    include_superseded = fields.Boolean(load_default=False, metadata={"description": "Also ones that were replaced."})
     include_embeddings = fields.Boolean(load_default=False, metadata={"description": "Add `embedding` to each."})
 
 

@@ -11,7 +11,7 @@ from app.errors import ApiError, from_graph
 from app.schemas.memories import BatchItem
 from app.services.remember import Timing, remember
 from app.state import State
-from graph.errors import BadReference, NotFound
+from graph.errors import BadReference, Conflict, NotFound
 
 ITEM = BatchItem()
 PREVIEW = 100
@@ -74,7 +74,7 @@ def _store(
 ) -> None:
     try:
         kept = remember(parts, caller, [item for _, item in good], timing)
-    except (BadReference, NotFound) as error:
+    except (BadReference, Conflict, NotFound) as error:
         if len(good) == 1:
             _refuse(results[good[0][0]], from_graph(error))
             return

@@ -21,18 +21,28 @@ from graph.agents import AgentRepository
 from graph.driver import Transaction
 from graph.entities import EntityRepository
 from graph.errors import BadReference
+from graph.jobs import JobRepository
 from graph.labels import NEVER, NONE, scope_token
 from graph.memories import MemoryRepository
+from graph.memory_history import MemoryHistoryRepository
 from graph.projects import ProjectRepository
+from graph.queue import MEMORIES
 from graph.records import vector as packed
+from graph.repository import Tenanted
 from graph.sessions import SessionRepository
 
 HOT, WARM = 0.8, 0.4
+# Kinds of jobs on a memory.
+EMBED, EXTRACT = "embed", "extract"
 
 
 @dataclass
 class Draft:
-    """A memory ready to be written: its properties, its vector, its names, and references still to be resolved."""
+    """A memory ready to be written: its properties, its vector, its names, and references still to be resolved.
+
+    Without a vector it is pending. `job` is work to be done on it later: a kind of `app.workers.memory_jobs`, and its
+    payload.
+    """
 
     props: dict[str, Any]
     embedding: Any
@@ -40,7 +50,9 @@ class Draft:
     agent: str
     project: str | None = None
     project_id: str | None = None
-    ids: dict[str, str] = field(default_factory=dict)
+    supersedes: str | None = None
+    derived_from: list[str] = field(default_factory=list)
+    job: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,11 +82,13 @@ def remember(
     """Store memories in one transaction and return what became of each, in order.
 
     `bodies` are loaded `MemoryCreate` bodies. Committed means found: search sees them as soon as this returns.
-    A body with `deduplicate` that meets an equal memory of its agent (or of its own batch) is not stored again.
+    A body with `deduplicate` that meets an equal memory of its agent (or of its own batch) is not stored again. Where
+    a chat model finds the names, the rules' names are stored at once and the model's replace them soon after.
 
     Raises:
-        BadReference: a session is unknown.
+        BadReference: a session, or a memory to supersede or to derive from, is unknown.
         NotFound: an agent or project id is unknown.
+        Conflict: a memory to supersede was superseded already.
         EmbedderUnavailable: no vectors can be had now.
     """
     timing = timing or Timing()
@@ -84,10 +98,14 @@ def remember(
     started = time.perf_counter()
     kept: list[Stored] = []
     drafts: list[Draft] = []
+    known = parts.names.of(parts.graph, caller.tenant)
+    by_model = parts.extractors.of(parts, caller).method != "rules"
     for body, vector in zip(bodies, vectors, strict=True):
         twin = duplicate_of(parts, caller, body, vector, drafts)
         if twin is None:
-            drafts.append(draft(parts, body, vector, parts.names.of(parts.graph, caller.tenant)))
+            drafts.append(draft(parts, body, vector, known))
+            if by_model and body.get("auto_extract_entities") is not False:
+                drafts[-1].job = job(EXTRACT)
         kept.append(Stored(twin, True) if twin else Stored(drafts[-1].props["id"], False))
     if drafts:
         numbers = parts.sequence.take(caller.tenant, len(drafts))
@@ -114,13 +132,16 @@ def duplicate_of(
     return find_duplicate(parts, caller, agent_id, vector, body["dedup_threshold"], digest)
 
 
-def draft(parts: State, body: dict[str, Any], vector: Any, known: KnownNames | None = None) -> Draft:
-    """Return the memory that `body` asks for; all ids and times are settled here, so that a retry repeats them."""
+def draft(parts: State, body: dict[str, Any], vector: Any = None, known: KnownNames | None = None) -> Draft:
+    """Return the memory that `body` asks for, pending without a vector.
+
+    All ids and times are settled here, so that a retry repeats them.
+    """
     now = now_ms()
     content = body["content"]
-    mentions = (
-        [] if body.get("auto_extract_entities") is False else extract(content, title=body.get("title"), known=known)
-    )
+    pending = vector is None
+    extracts = body.get("auto_extract_entities") is not False
+    mentions = extract(content, title=body.get("title"), known=known) if extracts and not pending else []
     importance = body["importance"]
     props = {
         "id": new_id(),
@@ -142,17 +163,31 @@ def draft(parts: State, body: dict[str, Any], vector: Any, known: KnownNames | N
         "expires_at": expiry(body, now),
         "superseded_at": NEVER,
         "archived": False,
-        "current": True,
+        "current": not pending,
         "embedding_model": parts.embedder.identity,
-        "extraction_method": "rules",
-        "extraction_status": "ready",
+        "extraction_method": "rules" if extracts and not pending else NONE,
+        "extraction_status": "pending" if pending else "ready",
         "date_words": date_words(body.get("occurred_at")),
         "said_since": now,
         "created_at": now,
         "updated_at": now,
         "version": 1,
     }
-    return Draft(props, packed(vector), mentions, body["agent_id"], body.get("project"), body.get("project_id"))
+    return Draft(
+        props,
+        None if pending else packed(vector),
+        mentions,
+        body["agent_id"],
+        body.get("project"),
+        body.get("project_id"),
+        body.get("supersedes"),
+        list(dict.fromkeys(body.get("derived_from", []))),
+    )
+
+
+def job(kind: str, **payload: Any) -> dict[str, Any]:
+    """Return the row of a job on a memory that is still to be named."""
+    return {"id": new_id(), "kind": kind, "queue": MEMORIES, "payload": orjson.dumps(payload).decode()}
 
 
 def write(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transaction) -> None:
@@ -167,10 +202,17 @@ def write(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transact
     pairs, ends = _chains(drafts, lasts)
     rows = [{"props": made.props, "embedding": made.embedding} for made in drafts]
     MemoryRepository(parts.graph, caller, tx, parts.space.slot).create(rows, pairs, ends)
+    history = MemoryHistoryRepository(parts.graph, caller, tx)
+    if replaced := [(made.props["id"], made.supersedes) for made in drafts if made.supersedes]:
+        history.supersede(replaced)
+    if drawn := [(made.props["id"], source) for made in drafts for source in made.derived_from]:
+        history.derive(drawn)
     link(parts, caller, tx, [(made.props["id"], made.mentions) for made in drafts])
+    if jobs := [{**made.job, "memory_id": made.props["id"]} for made in drafts if made.job]:
+        JobRepository(parts.graph, caller, tx).create(jobs)
 
 
-def link(parts: State, caller: Principal, tx: Transaction, found: Sequence[tuple[str, list[Mention]]]) -> None:
+def link(parts: State, caller: Tenanted, tx: Transaction, found: Sequence[tuple[str, list[Mention]]]) -> None:
     """Link memories, given as (id, mentions), to their entities."""
     rows = [
         {
@@ -179,7 +221,7 @@ def link(parts: State, caller: Principal, tx: Transaction, found: Sequence[tuple
             "name": mention.name,
             "padded": f" {mention.key} ",
             "entity_type": mention.entity_type,
-            "noise": mention.key.isdigit(),
+            "noise": mention.is_date,
             "entity_id": new_id(),
             "confidence": mention.confidence,
             "source": mention.source,

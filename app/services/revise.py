@@ -6,10 +6,21 @@ from app.answers import merged
 from app.auth import Principal
 from app.ids import new_id
 from app.services.extract import extract
-from app.services.remember import content_hash, date_words, link, salience, shown_name, tier_of
+from app.services.remember import (
+    EXTRACT,
+    content_hash,
+    date_words,
+    job,
+    link,
+    salience,
+    shown_name,
+    tier_of,
+)
 from app.state import State
 from graph.clock import now_ms
 from graph.driver import Transaction
+from graph.jobs import JobRepository
+from graph.labels import NONE
 from graph.memories import MemoryRepository
 from graph.records import vector
 
@@ -28,6 +39,9 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
     embedding = parts.embedder.embed_documents([content])[0] if content is not None else None
     version_id = new_id()
     known = parts.names.of(parts.graph, caller.tenant)
+    refined = None
+    if content is not None and parts.extractors.of(parts, caller).method != "rules":
+        refined = job(EXTRACT)
 
     def work(tx: Transaction) -> None:
         memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
@@ -36,25 +50,37 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
             memories.update(id, _changes(body, before))
             return
         title = body.get("title", before["title"])
-        mentions = extract(content, title=title, known=known)
+        # A memory that was stored without looking for names stays without.
+        plain = before["extraction_method"] == NONE and before["extraction_status"] == "ready"
+        mentions = [] if plain else extract(content, title=title, known=known)
         memories.keep_version(id, version_id)
+        memories.drop_names(id)
+        importance = float(body["importance"] if "importance" in body else before["importance"])
         said = {
             "content": content,
             "content_hash": content_hash(content),
             "said_since": now_ms(),
             "embedding_model": parts.embedder.identity,
-            "salience": salience(float(body.get("importance", before["importance"])), len(mentions)),
+            "extraction_method": NONE if plain else "rules",
+            "extraction_model": None,
+            "extraction_status": "ready",
+            "extraction_error": None,
+            "salience": salience(importance, len(mentions)),
         }
         memories.update(id, _changes(body, before) | said, vector(embedding))
         link(parts, caller, tx, [(id, mentions)])
+        if refined and not plain:
+            JobRepository(parts.graph, caller, tx).create([{**refined, "memory_id": id}])
 
     parts.graph.transaction(work)
 
 
 def _changes(body: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     changes = {name: body[name] for name in PLAIN if name in body}
-    if "importance" in body and "tier" not in body:
-        changes["tier"] = tier_of(body["importance"])
+    if "importance" in body:
+        changes["salience"] = salience(body["importance"], before["mentions"])
+        if "tier" not in body:
+            changes["tier"] = tier_of(body["importance"])
     if "metadata" in body:
         changes["metadata"] = merged(before["metadata"], body["metadata"])
     if "occurred_at" in body:

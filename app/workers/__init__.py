@@ -2,6 +2,8 @@
 
 | loop | every | does |
 |---|---|---|
+| embed_pending | 0.25 s | completes memories that were accepted: vectors, names, links |
+| purge_jobs | 300 s | forgets jobs that were over a week ago |
 | purge_expired | 30 s | deletes memories whose time has passed |
 | topics | 60 s | groups the entities of tenants where something was written |
 | unused_entities | 600 s | deletes entities of extraction that nothing mentions any more |
@@ -12,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.state import State
-from app.workers import purge_expired, topics, unused_entities, usage_retention
+from app.workers import embed_pending, purge_expired, purge_jobs, topics, unused_entities, usage_retention
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Loop:
 
 
 LOOPS = (
+    Loop("embed_pending", 0.25, embed_pending.work),
+    Loop("purge_jobs", 300.0, purge_jobs.work),
     Loop("purge_expired", 30.0, purge_expired.work),
     Loop("topics", 60.0, topics.work),
     Loop("unused_entities", 600.0, unused_entities.work),

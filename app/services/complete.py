@@ -1,0 +1,127 @@
+"""Completing memories that were stored before they were understood: vectors, names, links."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.services.classify import classify
+from app.services.extraction import Found, extracted
+from app.services.remember import content_hash, link, salience
+from app.state import State
+from graph.driver import Transaction
+from graph.errors import NotFound
+from graph.jobs import JobRepository
+from graph.labels import NONE
+from graph.memories import MemoryRepository
+from graph.records import Row, vector
+from graph.repository import Tenanted
+
+
+class Outrun(Exception):
+    """Somebody else ended the job, or changed the memory, while it was being worked on."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A job with all that is needed to complete its memory; `subject` is a row of `JobRepository.subjects`."""
+
+    job_id: str
+    subject: Row
+    payload: Row
+    embedding: Any
+    found: Found | None
+
+
+def embedded(parts: State, caller: Tenanted, jobs: Sequence[Row], subjects: dict[str, Row]) -> list[Ready]:
+    """Return embed jobs with vectors and names; all texts are embedded together.
+
+    Raises:
+        EmbedderError: no vectors can be had.
+    """
+    present = [job for job in jobs if job["id"] in subjects]
+    vectors = parts.embedder.embed_documents([subjects[job["id"]]["content"] for job in present])
+    made = []
+    for job, values in zip(present, vectors, strict=True):
+        subject, payload = subjects[job["id"]], orjson.loads(job["payload"])
+        found = extracted(parts, caller, subject["content"], subject["title"]) if payload.get("extracts") else None
+        made.append(Ready(job["id"], subject, payload, vector(values), found))
+    return made
+
+
+def named(parts: State, caller: Tenanted, job: Row, subject: Row) -> Ready:
+    """Return an extract job with the names in its memory."""
+    found = extracted(parts, caller, subject["content"], subject["title"])
+    return Ready(job["id"], subject, orjson.loads(job["payload"]), None, found)
+
+
+def complete(parts: State, caller: Tenanted, ready: Sequence[Ready], holder: str) -> None:
+    """Write what was found and end the jobs, in one transaction.
+
+    Raises:
+        Outrun: a job is no longer leased by `holder`, or its memory says something else now; nothing was written.
+    """
+
+    def work(tx: Transaction) -> None:
+        ids = [each.job_id for each in ready]
+        if len(JobRepository(parts.graph, caller, tx).finish(ids, holder)) < len(ids):
+            raise Outrun
+        for each in sorted(ready, key=lambda each: str(each.subject["id"])):
+            settle(parts, caller, tx, each)
+
+    parts.graph.transaction(work)
+
+
+def settle(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -> None:
+    """Give one memory its vector and names inside an open transaction.
+
+    Raises:
+        Outrun: its text was changed meanwhile.
+    """
+    memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
+    id = ready.subject["id"]
+    try:
+        before = memories.lock(id)
+    except NotFound:
+        return  # deleted meanwhile, and the job with nothing left to do
+    if before["content_hash"] != ready.subject["content_hash"]:
+        raise Outrun
+    changes = _changes(parts, ready, before)
+    if ready.found is not None:
+        memories.drop_names(id)
+    memories.update(id, changes, ready.embedding)
+    if ready.found is not None:
+        link(parts, caller, tx, [(id, ready.found.extraction.mentions)])
+
+
+def _changes(parts: State, ready: Ready, before: Row) -> Row:
+    changes: Row = {}
+    if ready.embedding is not None:
+        changes |= {"embedding_model": parts.embedder.identity, "extraction_status": "ready", "extraction_error": None}
+        changes["extraction_method"] = NONE
+    if ready.found is not None:
+        mentions = ready.found.extraction.mentions
+        changes |= ready.found.props
+        changes["salience"] = salience(float(before["importance"]), len(mentions))
+        if ready.payload.get("classifies"):
+            changes["memory_type"] = classify(ready.subject["content"], bool(mentions))
+    return changes
+
+
+def reextract(parts: State, caller: Tenanted, id: str) -> Row:
+    """Find the names of one memory anew, now; one that is pending or has failed gets its vector too. Returns it.
+
+    Raises:
+        NotFound: no such memory.
+        EmbedderError: it needs a vector and none can be had.
+        Outrun: its text was changed meanwhile.
+    """
+    memories = MemoryRepository(parts.graph, caller, slot=parts.space.slot)
+    row = memories.get(id)
+    unfinished = row["extraction_status"] != "ready"
+    embedding = vector(parts.embedder.embed_documents([row["content"]])[0]) if unfinished else None
+    found = extracted(parts, caller, row["content"], row["title"])
+    ready = Ready("", {**row, "content_hash": content_hash(row["content"])}, {}, embedding, found)
+    parts.graph.transaction(lambda tx: settle(parts, caller, tx, ready))
+    return memories.get(id)
