@@ -16,8 +16,10 @@ from graph.searchable import SearchableRepository
 # Measured with bge-small on decisions and questions about them: the power puts what answers at 0.3 and above, the
 # threshold that clients send by default, and leaves the unrelated below.
 POWER = 0.9
-# What a text that holds all words of the question gains of the distance to 1.
-LIFT = 0.5
+# A text that holds all words of the question scores at least WORDED, and gains LIFT of the distance to 1 besides. More
+# would put one common word ("which database ...?") before what the question means.
+WORDED = 0.35
+LIFT = 0.15
 # Words that questions about decisions are made of, beside those that every question is made of.
 IDLE = frozenset("we our us i my you your should use uses used using need needs want make made new all any".split())
 _WORD = re.compile(r"\w+")
@@ -97,11 +99,12 @@ def score(near: float, floor: float, covered: float) -> float:
     """Return how well a text answers, 0 to 1, comparable between questions.
 
     `near` is (1 + cosine) / 2, `floor` the model's cosine of the unrelated; `covered` the share of the question's words
-    that the text holds, which lifts the score: all of them by half of what is missing, a few by little.
+    that the text holds: all of them lift any text above the usual threshold, a few matter little.
     """
     place = (2 * near - 1 - floor) / (1 - floor)
     meaning = float(min(max(place, 0.0), 1.0) ** POWER)
-    return round(1 - (1 - meaning) * (1 - LIFT * covered**2), 4)
+    words = covered**2
+    return round(1 - (1 - max(meaning, WORDED * words)) * (1 - LIFT * words), 4)
 
 
 def coverage(stems: frozenset[str], text: str) -> float:

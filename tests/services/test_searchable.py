@@ -28,7 +28,10 @@ class TestScore:
         by_words = [score(near(0.6), FLOOR, share) for share in (0.0, 0.3, 0.7, 1.0)]
         assert by_nearness == sorted(set(by_nearness))
         assert by_words == sorted(set(by_words))
-        assert by_words[-1] >= 0.5
+
+    def test_of_a_text_with_all_the_words_passes_the_usual_threshold_however_far_its_meaning(self) -> None:
+        assert score(near(0.1), FLOOR, 1.0) >= 0.4
+        assert score(near(0.1), FLOOR, 0.5) < 0.3
 
     def test_measured_answers_pass_the_usual_threshold_and_unrelated_texts_do_not(self) -> None:
         place = {"an answer": 0.29, "unrelated": 0.20}
