@@ -34,6 +34,7 @@ def accept(parts: State, caller: Principal, body: dict[str, Any]) -> Accepted:
         BadReference: a session, or a memory to supersede or to derive from, is unknown.
         NotFound: an agent or project id is unknown.
         Conflict: a memory to supersede was superseded already.
+        QuotaExceeded: the tenant would hold more memories than it may.
     """
     if url := body.get("webhook_url"):
         try:
@@ -42,6 +43,7 @@ def accept(parts: State, caller: Principal, body: dict[str, Any]) -> Accepted:
             raise invalid("webhook_url", str(error)) from error
     if twin := _same_text(parts, caller, body):
         return Accepted(twin, "", True)
+    parts.ledger.quota.admit(parts, caller, 1)
     made = draft(parts, body)
     made.props["seq"] = parts.sequence.take(caller.tenant)[0]
     made.job = job(

@@ -90,6 +90,7 @@ def remember(
         NotFound: an agent or project id is unknown.
         Conflict: a memory to supersede was superseded already.
         EmbedderUnavailable: no vectors can be had now.
+        QuotaExceeded: the tenant would hold more memories than it may.
     """
     timing = timing or Timing()
     started = time.perf_counter()
@@ -108,6 +109,7 @@ def remember(
                 drafts[-1].job = job(EXTRACT)
         kept.append(Stored(twin, True) if twin else Stored(drafts[-1].props["id"], False))
     if drafts:
+        parts.ledger.quota.admit(parts, caller, len(drafts))
         numbers = parts.sequence.take(caller.tenant, len(drafts))
         for number, made in zip(numbers, drafts, strict=True):
             made.props["seq"] = number
