@@ -22,10 +22,14 @@ Counted = tuple[int, float]
 
 @dataclass
 class Tenant:
-    """What is known of one tenant: its size, and (memories that have it, best score) by (field, word)."""
+    """What is known of one tenant: its size, and (memories that have it, best score) by (field, word).
+
+    Times are of the monotonic clock: `until` when the size serves, `since` when counting began.
+    """
 
     total: int
     until: float
+    since: float
     counts: dict[Term, Counted] = field(default_factory=dict)
 
 
@@ -42,10 +46,16 @@ class WordCounts:
             known = self._tenants.get(tenant)
         if known is not None and known.until > time.monotonic():
             return known.total
-        total = count()
-        until = time.monotonic() + (SMALL_TTL if total < SMALL else LARGE_TTL)
+        total, now = count(), time.monotonic()
+        until = now + (SMALL_TTL if total < SMALL else LARGE_TTL)
+        # What is counted stays true for longer than the total while the tenant does not grow.
+        keeps = known is not None and known.total == total and known.since + LARGE_TTL > now
         with self._lock:
-            self._tenants[tenant] = Tenant(total, until)
+            if keeps and known is not None:
+                known.until = until
+            else:
+                known = Tenant(total, until, since=now)
+            self._tenants[tenant] = known
             self._tenants.move_to_end(tenant)
             while len(self._tenants) > MOST_TENANTS:
                 self._tenants.popitem(last=False)
