@@ -40,7 +40,7 @@ class Connection:
     database: str = "neo4j"
     pool_size: int = 40
     timeout: float = 30.0
-    patience: float = 12.0
+    patience: float = 6.0
 
 
 class Transaction:
@@ -79,7 +79,7 @@ class Graph:
         """Run `work` in one writing transaction, retried on conflicts: `work` must have no side effects."""
 
         def once() -> T:
-            with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
+            with translated(), self._session() as session:
                 return session.execute_write(self._bounded(work))
 
         return _persistent(once)
@@ -88,7 +88,7 @@ class Graph:
         """Run `work` in one reading transaction."""
 
         def once() -> T:
-            with translated(), self._open().session(database=self.connection.database, **RETRY) as session:
+            with translated(), self._session() as session:
                 return session.execute_read(self._bounded(work))
 
         return _persistent(once)
@@ -163,9 +163,11 @@ def _persistent(once: Callable[[], T]) -> T:
 
 
 # The first retry of the driver waits a second by default; conflicts between our small writes clear in milliseconds.
+# The last wait may begin just inside the patience: with this growth a request ends within twice of it, and clients
+# give up after 30 seconds.
 RETRY: dict[str, Any] = {
     "initial_retry_delay": 0.02,
-    "retry_delay_multiplier": 1.8,
+    "retry_delay_multiplier": 1.5,
     "retry_delay_jitter_factor": 0.5,
 }
 
