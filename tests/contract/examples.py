@@ -93,9 +93,20 @@ def adopter(world: World) -> str:
     return world.id("known_slug")
 
 
+def edited(world: World) -> str:
+    """Edit the world's memory and return the id of what it said before."""
+    memory_id = world.id("memory_id")
+    world.caller.put(f"/v1/memories/{memory_id}", {"content": world.text("Priya Raman left")})
+    listed = world.caller.get(f"/v1/memories/{memory_id}/versions").get_json()
+    return str(next(row["id"] for row in listed["data"] if not row["is_current"]))
+
+
 RELATE = "POST /v1/projects/{slug}/relationships"
 MAKERS: dict[str, Callable[[World], str]] = {
     "memory_id": lambda w: str(w.create("/v1/memories", **BODIES["POST /v1/memories"](w))["id"]),
+    "version_id": lambda w: edited(w),
+    "job": lambda w: str(w.create("/v2/memories", **BODIES["POST /v2/memories"](w))["job_id"]),
+    "extraction_key_id": lambda w: str(w.create("/v1/extraction/keys", **BODIES["POST /v1/extraction/keys"](w))["id"]),
     "agent_id": lambda w: str(w.create("/v1/agents", **BODIES["POST /v1/agents"](w))["id"]),
     "agent": lambda w: w.id("agent_id"),
     "session_id": lambda w: str(w.create("/v1/sessions", **BODIES["POST /v1/sessions"](w))["id"]),
@@ -133,6 +144,20 @@ BODIES: dict[str, Make] = {
     "POST /v1/memories/batch": lambda w: {
         "memories": [{"content": w.text("Lisbon hosts the database"), "agent_id": "iris"}, {"content": w.text()}],
         "agent_id": w.id("agent_id"),
+    },
+    "PUT /v1/memories/{memory_id}/importance": lambda w: {"importance": 0.9, "tier": "warm"},
+    "POST /v1/memories/maintenance": lambda w: {"action": "demote_cold"},
+    "POST /v1/memories/bulk-delete": lambda w: {"agent_id": "iris", "user_id": w.text("user"), "dry_run": True},
+    "POST /v1/memories/context": lambda w: {"query": STORY, "limit": 50, "threshold": 0.0, "max_tokens": 4000},
+    "POST /v2/context/build": lambda w: {"query": STORY, "max_memories": 50, "max_tokens": 4000, "ai_enhanced": True},
+    "POST /v2/context": lambda w: {"query": STORY, "exclude_memory_ids": [w.id("memory_id")]},
+    "POST /v2/memories": lambda w: {"content": w.text(), "agent_id": "iris", "project": w.fresh("billing")},
+    "POST /v1/embed": lambda w: {"text": STORY, "prefix": "search_document"},
+    "POST /v1/extraction/keys": lambda w: {
+        "provider": "openai",
+        "api_key": w.text("sk-example"),
+        "model": w.text("small-1"),
+        "label": w.text("team"),
     },
     "POST /v1/agents": lambda w: {
         "name": w.fresh("iris"),
@@ -227,6 +252,7 @@ BODIES: dict[str, Make] = {
 }
 for _path in (
     "/v1/memories/{memory_id}",
+    "/v1/memories/{memory_id}/importance",
     "/v1/agents/{agent_id}",
     "/v1/sessions/{session_id}",
     "/v1/projects/{slug}",
@@ -247,6 +273,16 @@ QUERIES: dict[str, Make] = {
 # Reading POSTs, and what only an admin key may do.
 SCOPES = {
     "POST /v1/memories/search": "read",
+    "POST /v1/memories/context": "read",
+    "POST /v2/context/build": "read",
+    "POST /v2/context": "read",
+    "POST /v1/embed": "read",
+    "POST /v1/memories/bulk-delete": "delete",
+    "POST /v1/memories/maintenance": "admin",
+    "POST /v1/extraction/keys": "admin",
+    "POST /v1/extraction/keys/deactivate-all": "admin",
+    "POST /v1/extraction/keys/{extraction_key_id}/activate": "admin",
+    "DELETE /v1/extraction/keys/{extraction_key_id}": "admin",
     "POST /v1/projects/impact-analysis": "read",
     "POST /v1/keys": "admin",
     "GET /v1/audit": "admin",

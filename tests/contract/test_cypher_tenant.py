@@ -27,6 +27,10 @@ WITHOUT_TENANT = {
     "graph.usage.KEYS_USED": "keys belong to an account, and one flush is for the keys of all",
     "graph.usage.FORGET": "what is too old goes, whosever it is",
     "graph.audit.FORGET": "what is too old goes, whosever it is",
+    "graph.queue.DUE": "workers look for jobs of every tenant",
+    "graph.queue.CLAIM": "workers claim jobs of every tenant and hand each job's tenant on",
+    "graph.queue.BEAT": "each job is picked by the tenant that was claimed with it",
+    "graph.queue.OVER": "jobs of every tenant are forgotten when they are old",
     "graph.memories.EXPIRED": "the purge works for every tenant and hands each memory's tenant on",
 }
 # module.CONSTANT -> why it picks nodes by properties without the tenant
