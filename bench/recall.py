@@ -29,6 +29,7 @@ BATCH = 100
 # The longest text the server takes; one document of all collections is longer, and is cut.
 LONGEST = 50_000
 LIMIT = 20
+ARMS = ("vectors", "words", "session", "graph")
 REFERENCES = ("bm25-en", "dense", "rrf", "cc", "graph", "recipe", "neo4j")
 # Measures something else (no sessions, no hops), so it is loaded only when named.
 ASIDE = {"nfcorpus"}
@@ -39,22 +40,22 @@ def main() -> None:
     a = arguments()
     names = a.collections.split(",") if a.collections else collections(a.folder)
     out = Path(a.out or tempfile.mkdtemp(prefix="loci-runs-"))
-    out.mkdir(parents=True, exist_ok=True)
     asked = {"limit": LIMIT, "search_mode": a.search_mode, **({"arms": a.arms.split(",")} if a.arms else {})}
     with ExitStack() as stack:
         server = Server(a.url, a.key) if a.url else stack.enter_context(running())
         for name in names:
             clients, ids = load(server, a.folder, name)
             warm(clients)
-            for run in range(a.repeat):
-                ms = ask(clients, ids, a.folder, name, asked, out, a.every)
-                print(
-                    f"{name:18s} asked {len(ms)}{times(ms)}{f' (round {run + 1})' if a.repeat > 1 else ''}", flush=True
-                )
+            for variant, fields in variants(asked, a.ablate).items():
+                for run in range(a.repeat):
+                    ms = ask(clients, ids, a.folder, name, fields, out / variant, a.every)
+                    print(
+                        f"{name:18s} asked {len(ms)}{times(ms)}, {variant}, round {run + 1} of {a.repeat}", flush=True
+                    )
             for client in clients.values():
                 client.close()
     if a.every == 1:
-        compare(a.folder, out, names, a.against)
+        compare(a.folder, out, names, list(variants(asked, a.ablate)), a.against)
     print(f"Runs are in {out}")
 
 
@@ -65,6 +66,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--collections", help="only these, by comma (default: all but nfcorpus)")
     parser.add_argument("--search-mode", default="hybrid", choices=["hybrid", "semantic", "keyword"])
     parser.add_argument("--arms", help="only these arms of hybrid, by comma: vectors, words, session, graph")
+    parser.add_argument("--ablate", action="store_true", help="ask again in the other modes and without each arm")
     parser.add_argument("--out", help="folder for the runs (default: a temporary one)")
     parser.add_argument("--against", default="neo4j", choices=REFERENCES, help="reference for the paired intervals")
     parser.add_argument("--every", type=int, default=1, help="ask only every n-th question; prints latencies alone")
@@ -142,6 +144,7 @@ def ask(
 ) -> list[float]:
     """Ask every question, write the run, and return what each took in milliseconds."""
     took = []
+    out.mkdir(parents=True, exist_ok=True)
     with (out / f"{name}.run.jsonl").open("w", encoding="utf-8") as run:
         for question in list(lines(folder / name / "queries.jsonl"))[::every]:
             started = time.perf_counter()
@@ -153,19 +156,33 @@ def ask(
     return took
 
 
-def compare(folder: Path, out: Path, names: Sequence[str], against: str) -> None:
-    """Print the kit's own figures for our runs, then the reference rankers' beside them."""
-    results = folder.parent / "results" / folder.name
+def variants(asked: Row, ablate: bool) -> dict[str, Row]:
+    """Return the searches to compare by name: the one asked for and, when wanted, its ablations."""
+    made = {"asked": asked}
+    if ablate:
+        made |= {mode: {"limit": LIMIT, "search_mode": mode} for mode in ("semantic", "keyword")}
+        made |= {f"no-{arm}": {"limit": LIMIT, "arms": [each for each in ARMS if each != arm]} for arm in ARMS}
+    return made
+
+
+def compare(folder: Path, out: Path, names: Sequence[str], ours: Sequence[str], against: str) -> None:
+    """Print the kit's own figures for our runs, then means of all variants and of the reference rankers."""
+    results = folder.resolve().parent / "results" / folder.name
+    known = results.exists()
     print()
-    scored(folder, out, None, results if results.exists() else None, against, show=True)
-    if not results.exists():
-        return
-    print(f"\nReference rankers, mean of {', '.join(names)}: R@5 / R@10 / nDCG@10")
-    for system in REFERENCES:
-        figures = scored(folder, results, system)
-        rows = [figures[name]["by_category"]["ALL"] for name in names if name in figures]
-        if len(rows) == len(names):
-            print(f"{system:10s}" + " / ".join(f"{mean(rows, k):5.1f}" for k in ("R@5", "R@10", "nDCG@10")))
+    scored(folder, out / ours[0], None, results if known else None, against, show=True)
+    print(f"Mean of {', '.join(names)}: R@5 / R@10 / nDCG@10")
+    for variant in ours:
+        means(f"loci {variant}", scored(folder, out / variant), names)
+    for system in REFERENCES if known else ():
+        means(system, scored(folder, results, system), names)
+
+
+def means(title: str, figures: Row, names: Sequence[str]) -> None:
+    """Print the means over collections, when there is a figure for each."""
+    rows = [figures[name]["by_category"]["ALL"] for name in names if name in figures]
+    if len(rows) == len(names):
+        print(f"{title:20s}" + " / ".join(f"{mean(rows, k):5.1f}" for k in ("R@5", "R@10", "nDCG@10")))
 
 
 def scored(
