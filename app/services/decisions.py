@@ -27,7 +27,8 @@ from graph.sessions import SessionRepository
 
 Row = dict[str, Any]
 WORDS = ("title", "rationale", "alternatives")
-ATTEMPTS = 8
+# Of writers who change the same words at once, one gets on in each round.
+ATTEMPTS = 32
 
 
 def decide(parts: State, caller: Principal, body: Row, old: str | None = None) -> str:

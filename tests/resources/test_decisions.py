@@ -218,6 +218,13 @@ class TestEdit:
         assert {response.status_code for response in edits} == {200}
         assert caller.get(path).get_json()["metadata"] == {f"k{n}": n for n in range(16)}
 
+    def test_of_sixteen_new_titles_at_once_the_last_holds_and_is_found(self, caller: Caller) -> None:
+        path = f"/v1/decisions/{decide(caller)['id']}"
+        edits = at_once(lambda n: caller.patch(path, {"title": f"Zebra{n}"}))
+        assert {response.status_code for response in edits} == {200}
+        title = caller.get(path).get_json()["title"]
+        assert checked(caller, title) == [title]
+
 
 class TestCheck:
     def test_finds_what_bears_on_the_question_best_first(self, caller: Caller) -> None:
