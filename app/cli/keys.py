@@ -7,8 +7,10 @@ import click
 from app.bootstrap import pepper
 from app.cli.common import settings_and_graph
 from app.clock import iso
+from app.config import Settings
 from app.scopes import DEFAULT_SCOPES, SCOPES
 from app.services.keys import key_shown, make_key, rotate_key
+from graph.driver import Graph
 from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyRepository
 from graph.labels import NEVER
 
@@ -16,6 +18,13 @@ from graph.labels import NEVER
 @click.group()
 def keys() -> None:
     """Make, list, rotate and revoke API keys."""
+
+
+def opened() -> tuple[Settings, Graph]:
+    """Return the settings and the graph, which is closed when the command is over."""
+    settings, graph = settings_and_graph()
+    click.get_current_context().call_on_close(graph.close)
+    return settings, graph
 
 
 @keys.command()
@@ -28,7 +37,7 @@ def keys() -> None:
 @click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Account it belongs to.")
 def create(name: str | None, scopes: tuple[str, ...], namespace: str, expires_days: int | None, account: str) -> None:
     """Make a key and print it: the only time it is shown."""
-    settings, graph = settings_and_graph()
+    settings, graph = opened()
     body: dict[str, Any] = {"name": name, "scopes": list(scopes or DEFAULT_SCOPES), "expires_days": expires_days}
     key, row = make_key(KeyRepository(graph, account), pepper(settings), namespace, body)
     click.echo(key)
@@ -39,7 +48,7 @@ def create(name: str | None, scopes: tuple[str, ...], namespace: str, expires_da
 @click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Whose keys.")
 def list_keys(account: str) -> None:
     """List keys, newest first."""
-    _, graph = settings_and_graph()
+    _, graph = opened()
     for row in KeyRepository(graph, account).list(NEVER, "", 0, 1000):
         state = "active" if key_shown(row)["is_active"] else "ended"
         scopes = ",".join(row["scopes"])
@@ -57,7 +66,7 @@ def list_keys(account: str) -> None:
 )
 def rotate(key_id: str, account: str, grace_hours: float) -> None:
     """Replace a key by a new one and print it: the only time it is shown."""
-    settings, graph = settings_and_graph()
+    settings, graph = opened()
     key, row = rotate_key(KeyRepository(graph, account), pepper(settings), key_id, grace_hours)
     click.echo(key)
     click.echo(f"id {row['id']}; the old key works for {grace_hours:g} hours more", err=True)
@@ -68,6 +77,6 @@ def rotate(key_id: str, account: str, grace_hours: float) -> None:
 @click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Whose key.")
 def revoke(key_id: str, account: str) -> None:
     """Revoke a key at once."""
-    _, graph = settings_and_graph()
+    _, graph = opened()
     row = KeyRepository(graph, account).revoke(key_id, even_last=True)
     click.echo(f"Revoked {row['key_prefix']}…")
