@@ -1,6 +1,7 @@
 """Search as its callers see it, on a real graph: what is found, in which order, with which scores."""
 
 import dataclasses
+import random
 import time
 import uuid
 from itertools import product
@@ -301,6 +302,45 @@ class TestFilters:
         wanted = ["tea among many other words that make it a poor match"]
         assert notes.ask("tea", search_mode=mode, metadata_filter={"kept": True}) == wanted
         assert notes.ask("tea", search_mode=mode, user_id="u1") == wanted
+
+
+class TestAgainstBruteForce:
+    """What is found under a filter is what looking at every memory would find."""
+
+    WORDS = "tea sugar milk lemon kettle cup saucer spoon cake rain garden train".split()
+
+    def test_by_vectors(self, notes: Notebook) -> None:
+        pick = random.Random(5)
+        stored: dict[str, tuple[str, dict[str, Any]]] = {}
+        for user in ("u1", "u2"):
+            for importance in (0.2, 0.9):
+                for shelf in range(4):
+                    texts = [" ".join(pick.choices(self.WORDS, k=6)) for _ in range(20)]
+                    fields = {"user_id": user, "importance": importance, "metadata": {"shelf": shelf}}
+                    for id, text in zip(notes.store(*texts, **fields), texts, strict=True):
+                        stored[id] = (text, fields)
+        model = notes.parts.embedder
+        cosines = {
+            id: float(model.embed_query("lemon tea") @ model.embed_query(text)) for id, (text, _) in stored.items()
+        }
+        for wanted in (
+            {},
+            {"user_id": "u1"},
+            {"user_id": "u2", "min_importance": 0.5},
+            {"metadata_filter": {"shelf": 3}},
+            {"metadata_filter": {"shelf": {"$gte": 2}}, "user_id": "u1", "min_importance": 0.5},
+        ):
+            passing = [id for id, (_, fields) in stored.items() if self.passes(fields, wanted)]
+            best = sorted((max(cosines[id], 0.0) for id in passing), reverse=True)[:15]
+            hits = notes.hits("lemon tea", search_mode="semantic", limit=15, **wanted)
+            assert {hit.memory["id"] for hit in hits} <= set(passing)
+            assert [hit.score for hit in hits] == pytest.approx(best, abs=1e-5)
+
+    def passes(self, fields: dict[str, Any], wanted: dict[str, Any]) -> bool:
+        shelf, test = fields["metadata"]["shelf"], wanted.get("metadata_filter", {}).get("shelf", {"$gte": 0})
+        shelved = shelf >= test["$gte"] if isinstance(test, dict) else shelf == test
+        mine = fields["user_id"] == wanted.get("user_id", fields["user_id"])
+        return bool(shelved and mine and fields["importance"] >= wanted.get("min_importance", 0))
 
 
 class TestMetadata:
