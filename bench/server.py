@@ -52,6 +52,8 @@ def running(**settings: str) -> Iterator[Server]:
         home = Path(folder)
         (home / "artifacts").symlink_to(cache, target_is_directory=True)
         log = home / "serve.log"
+        # A benchmark that is told to end takes its server and its home with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         process = _start(home, log, settings)
         try:
             _wait(process, log)
