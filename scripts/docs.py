@@ -14,6 +14,7 @@ import click
 from app.cli import loci
 from app.config import SETTINGS, Setting
 from app.errors import ERRORS
+from app.events import EVENTS
 from app.scopes import SCOPES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,12 @@ def scopes_table() -> str:
     return "\n".join(rows + [f"| `{name}` | {sentence} |" for name, sentence in SCOPES.items()])
 
 
+def events_table() -> str:
+    """Return one row for each event."""
+    rows = ["| event | what happened |", "|---|---|"]
+    return "\n".join(rows + [f"| `{name}` | {sentence} |" for name, sentence in EVENTS.items()])
+
+
 def commands(group: click.Group, prefix: str = "loci") -> Iterator[tuple[str, str]]:
     """Yield every command of the command line with its one-line help, groups unfolded."""
     context = click.Context(group)
@@ -79,6 +86,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/configuration.md": {"settings": settings_table},
     "docs/errors.md": {"errors": errors_table},
     "docs/authentication.md": {"scopes": scopes_table},
+    "docs/webhooks.md": {"events": events_table},
     "docs/operations.md": {"commands": commands_table},
 }
 

@@ -11,6 +11,7 @@ import pytest
 from app.cli import loci
 from app.config import SETTINGS
 from app.errors import ERRORS
+from app.events import EVENTS
 from app.scopes import SCOPES
 from scripts import docs
 from tests.contract import sources
@@ -54,6 +55,11 @@ def test_every_error_type_is_documented(kind: str) -> None:
 @pytest.mark.parametrize("scope", SCOPES)
 def test_every_scope_is_documented(scope: str) -> None:
     assert f"`{scope}`" in sources.text("docs/authentication.md")
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_event_is_documented(event: str) -> None:
+    assert f"`{event}`" in sources.text("docs/webhooks.md")
 
 
 def test_the_documentation_names_no_setting_that_does_not_exist() -> None:
