@@ -45,9 +45,9 @@ LIST = (
     """
 CYPHER 25
 MATCH (j:Job {tenant: $tenant})
-WHERE j.created_at <= $before AND (j.created_at < $before OR j.id < $before_id)
+WHERE j.created_at <= $before AND CASE WHEN j.created_at < $before THEN true ELSE j.id < $before_id END
   AND ($state IS NULL OR j.state = $state) AND ($kind IS NULL OR j.kind = $kind)
-WITH j ORDER BY j.created_at DESC, j.id DESC SKIP $offset LIMIT $limit
+WITH j ORDER BY j.tenant DESC, j.created_at DESC, j.id DESC SKIP $offset LIMIT $limit
 """
     + SHOWN
     + " ORDER BY created_at DESC, id DESC"

@@ -1,17 +1,16 @@
 """Maintenance of memories in bounded batches: demotion, archiving, and what extraction has still to do."""
 
-from typing import Any
-
 from graph.clock import now_ms
 from graph.records import Ids, Row
 from graph.repository import Repository
 
-# Walks one tier in the order of an index, a stretch at a time; `at` is where the next stretch begins.
+# Walks one tier in the order of an index, a stretch at a time; `at` is where the next stretch begins. The order names
+# every column of that index, or the planner would sort them all.
 WALK_WARM = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, tier: 'warm'})
-WHERE m.created_at >= $after AND (m.created_at > $after OR m.seq > $after_seq)
-WITH m ORDER BY m.created_at, m.seq LIMIT $limit
+WHERE m.created_at >= $after AND CASE WHEN m.created_at > $after THEN true ELSE m.seq > $after_seq END
+WITH m ORDER BY m.tenant, m.tier, m.created_at, m.seq LIMIT $limit
 RETURN count(m) AS seen, collect([m.created_at, m.seq])[-1] AS at,
   collect(CASE WHEN m.importance < $low OR (m.importance <= $middling AND m.updated_at < $idle_since)
     THEN m.id END) AS ids
@@ -19,8 +18,9 @@ RETURN count(m) AS seen, collect([m.created_at, m.seq])[-1] AS at,
 WALK_COLD = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, tier: 'cold'})
-WHERE m.created_at < $idle_since AND m.created_at >= $after AND (m.created_at > $after OR m.seq > $after_seq)
-WITH m ORDER BY m.created_at, m.seq LIMIT $limit
+WHERE m.created_at < $idle_since AND m.created_at >= $after
+  AND CASE WHEN m.created_at > $after THEN true ELSE m.seq > $after_seq END
+WITH m ORDER BY m.tenant, m.tier, m.created_at, m.seq LIMIT $limit
 RETURN count(m) AS seen, collect([m.created_at, m.seq])[-1] AS at,
   collect(CASE WHEN NOT m.archived AND m.updated_at < $idle_since AND NOT EXISTS { (m)<-[:BASED_ON]-() }
     THEN m.id END) AS ids
@@ -47,11 +47,12 @@ RETURN count(m) AS done
 """
 UNEXTRACTED = """
 CYPHER 25
-MATCH (m:Memory {tenant: $tenant})
-WHERE m.extraction_method IN $methods AND m.created_at > 0 AND m.expires_at > $now AND m.current
+MATCH (m:Memory {tenant: $tenant, extraction_method: $method})
+WHERE m.created_at > 0 AND m.expires_at > $now AND m.current
   AND ($agent_id IS NULL OR m.agent_id = $agent_id)
   AND NOT EXISTS { MATCH (m)<-[:FOR]-(j:Job) WHERE j.kind = 'extract' AND j.finished_at IS NULL }
-RETURN m.id AS id ORDER BY m.created_at DESC LIMIT $limit
+WITH m ORDER BY m.tenant DESC, m.extraction_method DESC, m.created_at DESC LIMIT $limit
+RETURN m.id AS id
 """
 
 
@@ -76,7 +77,7 @@ class MemoryCareRepository(Repository):
         """Archive those cold memories that nobody touched since; return how many."""
         return int(self.write(ARCHIVE, ids=sorted(ids), idle_since=idle_since, now=now_ms())[0]["done"])
 
-    def unextracted(self, methods: Ids, agent_id: str | None, limit: int) -> Ids:
-        """Return ids of memories whose names were found by one of `methods` ("": by none), newest first."""
-        given: dict[str, Any] = {"methods": methods, "agent_id": agent_id, "limit": limit}
-        return [row["id"] for row in self.read(UNEXTRACTED, now=now_ms(), **given)]
+    def unextracted(self, method: str, agent_id: str | None, limit: int) -> Ids:
+        """Return ids of memories whose names were found by `method` ("": by none), newest first."""
+        rows = self.read(UNEXTRACTED, method=method, agent_id=agent_id, limit=limit, now=now_ms())
+        return [row["id"] for row in rows]

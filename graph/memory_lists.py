@@ -9,8 +9,10 @@ from graph.memories import NEWEST_FIRST, SHOWN
 from graph.records import Row, Rows
 from graph.repository import Repository
 
+# CASE, because the planner makes two seeks and a sort of an OR over the indexed time.
 FILTER = """
-WHERE m.created_at >= $after AND m.created_at <= $before AND (m.created_at < $before OR m.seq < $before_seq)
+WHERE m.created_at >= $after AND m.created_at <= $before
+  AND CASE WHEN m.created_at < $before THEN true ELSE m.seq < $before_seq END
   AND m.expires_at > $now AND ($superseded OR m.superseded_at > $now)
   AND ($archived IS NULL OR m.archived = $archived)
   AND ($agent_id IS NULL OR m.agent_id = $agent_id) AND ($user_id IS NULL OR m.user_id = $user_id)
@@ -21,43 +23,51 @@ WHERE m.created_at >= $after AND m.created_at <= $before AND (m.created_at < $be
     AND m.occurred_at >= coalesce($occurred_after, 0) AND m.occurred_at < coalesce($occurred_before, $never)))
   AND all(p IN $pieces WHERE m.metadata CONTAINS p)
 """
-PAGE = "WITH m ORDER BY m.created_at DESC, m.seq DESC SKIP $offset LIMIT $limit"
-# A filter in WHERE alone would read the tenant's whole list.
-MATCH_ALL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant})"
-MATCH_SESSION = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, session_id: $session_id})"
-MATCH_USER = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, user_id: $user_id})"
-MATCH_PROJECT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, project_id: $project_id})"
-MATCH_AGENT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id})"
-MATCH_ARCHIVED = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, archived: true})"
-MATCH_TYPE = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, memory_type: $memory_type})"
-MATCH_TIER = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, tier: $tier})"
-LISTED = FILTER + PAGE + SHOWN + NEWEST_FIRST
+# A filter in WHERE alone would read the tenant's whole list; so would an order that does not name every column of the
+# index, the constant ones too: only then the planner takes the index's own order and stops at the limit.
+MATCH_ALL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant})" + FILTER
+MATCH_SESSION = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, session_id: $session_id})" + FILTER
+MATCH_USER = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, user_id: $user_id})" + FILTER
+MATCH_PROJECT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, project_id: $project_id})" + FILTER
+MATCH_AGENT = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id})" + FILTER
+MATCH_ARCHIVED = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, archived: true})" + FILTER
+MATCH_TYPE = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, memory_type: $memory_type})" + FILTER
+MATCH_TIER = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, tier: $tier})" + FILTER
+ORDER_ALL = "WITH m ORDER BY m.tenant DESC, m.created_at DESC, m.seq DESC "
+ORDER_SESSION = "WITH m ORDER BY m.tenant DESC, m.session_id DESC, m.created_at DESC, m.seq DESC "
+ORDER_USER = "WITH m ORDER BY m.tenant DESC, m.user_id DESC, m.created_at DESC, m.seq DESC "
+ORDER_PROJECT = "WITH m ORDER BY m.tenant DESC, m.project_id DESC, m.created_at DESC, m.seq DESC "
+ORDER_AGENT = "WITH m ORDER BY m.tenant DESC, m.agent_id DESC, m.created_at DESC, m.seq DESC "
+ORDER_ARCHIVED = "WITH m ORDER BY m.tenant DESC, m.archived DESC, m.created_at DESC, m.seq DESC "
+ORDER_TYPE = "WITH m ORDER BY m.tenant DESC, m.memory_type DESC, m.created_at DESC, m.seq DESC "
+ORDER_TIER = "WITH m ORDER BY m.tenant DESC, m.tier DESC, m.created_at DESC, m.seq DESC "
+LISTED = "SKIP $offset LIMIT $limit" + SHOWN + NEWEST_FIRST
 KEYS = (
-    FILTER + PAGE + " RETURN m.id AS id, m.created_at AS created_at, m.seq AS seq, m.metadata AS metadata"
+    "SKIP $offset LIMIT $limit RETURN m.id AS id, m.created_at AS created_at, m.seq AS seq, m.metadata AS metadata"
     " ORDER BY created_at DESC, seq DESC"
 )
 # Grouped, because many memories share one metadata text and each text is judged outside the database.
-COUNTED = FILTER + "RETURN CASE WHEN $whole THEN m.metadata END AS metadata, count(m) AS total"
+COUNTED = "RETURN CASE WHEN $whole THEN m.metadata END AS metadata, count(m) AS total"
 # Narrowest first.
 LISTS = {
-    "session_id": MATCH_SESSION + LISTED,
-    "user_id": MATCH_USER + LISTED,
-    "project_id": MATCH_PROJECT + LISTED,
-    "agent_id": MATCH_AGENT + LISTED,
-    "archived": MATCH_ARCHIVED + LISTED,
-    "memory_type": MATCH_TYPE + LISTED,
-    "tier": MATCH_TIER + LISTED,
-    "": MATCH_ALL + LISTED,
+    "session_id": MATCH_SESSION + ORDER_SESSION + LISTED,
+    "user_id": MATCH_USER + ORDER_USER + LISTED,
+    "project_id": MATCH_PROJECT + ORDER_PROJECT + LISTED,
+    "agent_id": MATCH_AGENT + ORDER_AGENT + LISTED,
+    "archived": MATCH_ARCHIVED + ORDER_ARCHIVED + LISTED,
+    "memory_type": MATCH_TYPE + ORDER_TYPE + LISTED,
+    "tier": MATCH_TIER + ORDER_TIER + LISTED,
+    "": MATCH_ALL + ORDER_ALL + LISTED,
 }
 KEY_LISTS = {
-    "session_id": MATCH_SESSION + KEYS,
-    "user_id": MATCH_USER + KEYS,
-    "project_id": MATCH_PROJECT + KEYS,
-    "agent_id": MATCH_AGENT + KEYS,
-    "archived": MATCH_ARCHIVED + KEYS,
-    "memory_type": MATCH_TYPE + KEYS,
-    "tier": MATCH_TIER + KEYS,
-    "": MATCH_ALL + KEYS,
+    "session_id": MATCH_SESSION + ORDER_SESSION + KEYS,
+    "user_id": MATCH_USER + ORDER_USER + KEYS,
+    "project_id": MATCH_PROJECT + ORDER_PROJECT + KEYS,
+    "agent_id": MATCH_AGENT + ORDER_AGENT + KEYS,
+    "archived": MATCH_ARCHIVED + ORDER_ARCHIVED + KEYS,
+    "memory_type": MATCH_TYPE + ORDER_TYPE + KEYS,
+    "tier": MATCH_TIER + ORDER_TIER + KEYS,
+    "": MATCH_ALL + ORDER_ALL + KEYS,
 }
 COUNTS = {
     "session_id": MATCH_SESSION + COUNTED,

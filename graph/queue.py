@@ -20,7 +20,7 @@ SET g.at = $now
 WITH g
 CALL (g) {
   MATCH (j:Job) WHERE j.queue = $queue AND j.run_at <= $now
-  WITH j ORDER BY j.run_at LIMIT $limit
+  WITH j ORDER BY j.queue, j.run_at LIMIT $limit
   SET j.run_at = $until, j.state = 'running', j.holder = $holder, j.attempts = j.attempts + 1, j.updated_at = $now,
     j.started_at = coalesce(j.started_at, $now), j.version = j.version + 1
   RETURN j

@@ -17,7 +17,10 @@ def backfill(parts: State, caller: Principal, limit: int, agent: str | None) -> 
     agent_id = agent_named(parts, caller, agent)
     method = parts.extractors.of(parts, caller).method
     methods = [NONE] if method == "rules" else [NONE, "rules"]
-    ids = MemoryCareRepository(parts.graph, caller).unextracted(methods, agent_id, limit)
+    care = MemoryCareRepository(parts.graph, caller)
+    ids: list[str] = []
+    for each in methods:
+        ids += care.unextracted(each, agent_id, limit - len(ids)) if len(ids) < limit else []
     if not ids:
         return 0
     rows = JobRepository(parts.graph, caller).create([{**job(EXTRACT), "memory_id": id} for id in ids])
