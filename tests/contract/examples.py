@@ -2,7 +2,8 @@
 
 A new route is covered by adding to three dictionaries, each only where the route needs it:
 
-* `MAKERS["thing_id"]`, for a path parameter not used before: makes an instance and returns what the path names it by;
+* `MAKERS["thing_id"]`, for a path parameter not used before: makes an instance and returns what the path names it by
+  (`MAKERS["nouns/thing_id"]` where another noun has a parameter of that name);
 * `BODIES["POST /v1/things"]`, for an operation with a body: returns one that is accepted;
 * `QUERIES["GET /v1/things/search"]`, for an operation with a required query argument.
 
@@ -23,6 +24,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.scopes import BY_VERB
+from app.workers.topics import find_topics
 from tests.callers import Caller
 from tests.contract.operations import Operation
 
@@ -101,7 +103,32 @@ def edited(world: World) -> str:
     return str(next(row["id"] for row in listed["data"] if not row["is_current"]))
 
 
+def entity(world: World) -> str:
+    """Create an entity that the world's memory mentions, and return its id."""
+    made = world.create("/v1/entities", **BODIES["POST /v1/entities"](world))
+    world.create(f"/v1/entities/{made['id']}/link", memory_id=world.id("memory_id"))
+    return str(made["id"])
+
+
+def alias(world: World) -> str:
+    """Give the world's entity another name and return that."""
+    found = world.fresh("billing alias")
+    world.create(f"/v1/entities/{world.id('entity_id')}/aliases", alias=found)
+    return found
+
+
+def topic(world: World) -> str:
+    """Let the worker find the topics of the tenant, and return the id of one."""
+    ids = [world.create("/v1/entities", name=world.fresh("topic"), entity_type="concept")["id"] for _ in range(3)]
+    for one, other in itertools.combinations(ids, 2):
+        body = {"target_id": other, "relationship_type": "near", "weight": 9}
+        world.create(f"/v1/entities/{one}/relationships", **body)
+    find_topics(world.caller.app.extensions["loci"].graph, world.caller.tenant)
+    return str(world.caller.get("/v1/entities/topics").get_json()["data"][0]["id"])
+
+
 RELATE = "POST /v1/projects/{slug}/relationships"
+RELATE_ENTITIES = "POST /v1/entities/{entity_id}/relationships"
 MAKERS: dict[str, Callable[[World], str]] = {
     "memory_id": lambda w: str(w.create("/v1/memories", **BODIES["POST /v1/memories"](w))["id"]),
     "version_id": lambda w: edited(w),
@@ -115,6 +142,13 @@ MAKERS: dict[str, Callable[[World], str]] = {
     "pattern_id": lambda w: str(w.create("/v1/patterns", **BODIES["POST /v1/patterns"](w))["id"]),
     "slug": lambda w: str(w.create("/v1/projects", **BODIES["POST /v1/projects"](w))["slug"]),
     "relationship_id": lambda w: related(w),
+    "entity_id": entity,
+    "entities/relationship_id": lambda w: str(
+        w.create(f"/v1/entities/{w.id('entity_id')}/relationships", **BODIES[RELATE_ENTITIES](w))["id"]
+    ),
+    "topic_id": topic,
+    "other_entity_id": lambda w: str(w.create("/v1/entities", **BODIES["POST /v1/entities"](w))["id"]),
+    "alias": alias,
     # Not in paths: what bodies and queries of decisions and patterns name.
     "known_slug": lambda w: known_slug(w),
     "ground_id": lambda w: linked(w, "memories", "memory_id", w.id("memory_id")),
@@ -239,6 +273,26 @@ BODIES: dict[str, Make] = {
     "PUT /v1/patterns/{pattern_id}": lambda w: {"description": w.text("Keys expire"), "metadata": {"a": w.text()}},
     "POST /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("known_slug")},
     "DELETE /v1/patterns/{pattern_id}/adopt": lambda w: {"project": w.id("adopter_slug")},
+    "POST /v1/entities": lambda w: {
+        "name": w.fresh("Billing Service"),
+        "entity_type": "project",
+        "metadata": {"owner": w.text("platform")},
+        "agent_id": w.id("agent_id"),
+    },
+    "PUT /v1/entities/{entity_id}": lambda w: {"name": w.fresh("Billing API"), "metadata": {"owner": w.text("Priya")}},
+    "POST /v1/entities/links": lambda w: {
+        "entity_id": w.id("entity_id"),
+        "memory_id": w.id("memory_id"),
+        "relationship": w.text("about"),
+    },
+    "POST /v1/entities/{entity_id}/link": lambda w: {"memory_id": w.id("memory_id")},
+    "POST /v1/entities/{entity_id}/aliases": lambda w: {"alias": w.fresh("billing svc")},
+    "POST /v1/entities/{entity_id}/merge": lambda w: {"into": w.id("other_entity_id")},
+    RELATE_ENTITIES: lambda w: {
+        "target_id": w.id("other_entity_id"),
+        "relationship_type": "depends_on",
+        "metadata": {"since": w.text("March")},
+    },
     "POST /v1/webhooks": lambda w: {
         "url": "https://hooks.example.com/loci",
         "event_types": ["memory.created", "memory.deleted"],
@@ -258,12 +312,15 @@ for _path in (
     "/v1/projects/{slug}",
     "/v1/keys/{key_id}",
     "/v1/webhooks/{webhook_id}",
+    "/v1/entities/{entity_id}",
     "/v1/decisions/{decision_id}",
     "/v1/patterns/{pattern_id}",
 ):
     BODIES[f"PATCH {_path}"] = BODIES[f"PUT {_path}"]
 
 QUERIES: dict[str, Make] = {
+    "GET /v1/entities/paths": lambda w: {"source": w.id("entity_id"), "target": w.id("entity_id")},
+    "DELETE /v1/entities/{entity_id}/aliases": lambda w: {"alias": w.id("alias")},
     "GET /v1/decisions/check": lambda w: {"query": STORY, "threshold": 0, "limit": 20, "include_superseded": True},
     "GET /v1/patterns/search": lambda w: {"query": STORY, "threshold": 0, "limit": 50},
     "GET /v1/projects/shared-patterns": lambda w: {"a": w.id("slug"), "b": w.id("known_slug")},
@@ -323,8 +380,14 @@ def query_of(operation: Operation, world: World) -> dict[str, Any]:
 
 def path_of(operation: Operation, world: World, **given: str) -> str:
     """Return the path with its parameters filled in: those `given`, the others by the world's own instances."""
-    names = {name: given.get(name) or world.id(name) for name in operation.parameters}
+    names = {name: given.get(name) or world.id(maker_of(operation, name)) for name in operation.parameters}
     return operation.path.format(**{name: quote(value, safe="") for name, value in names.items()})
+
+
+def maker_of(operation: Operation, parameter: str) -> str:
+    """Return the name of what makes a path parameter: `noun/parameter` where two nouns use the same one."""
+    own = f"{operation.path.split('/')[2]}/{parameter}"
+    return own if own in MAKERS else parameter
 
 
 UNSET: Any = object()
