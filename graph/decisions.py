@@ -45,29 +45,44 @@ CALL (d) {
 """
 GET = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, id: $id})" + SHOWN
 GET_MANY = "CYPHER 25 UNWIND $ids AS wanted MATCH (d:Decision {tenant: $tenant, id: wanted})" + SHOWN
+# `'' +` keeps the index of ids out: it cannot give the order.
+AFTER = " WHERE d.created_at <= $before AND (d.created_at < $before OR '' + d.id < $before_id) "
 FILTER = """
-WHERE d.created_at <= $before AND (d.created_at < $before OR d.id < $before_id)
   AND ($session_id IS NULL OR d.session_id = $session_id) AND ($agent_id IS NULL OR d.agent_id = $agent_id)
   AND ($project_id IS NULL OR d.project_id = $project_id) AND ($status IS NULL OR d.status = $status)
   AND (size($tags) = 0 OR CASE WHEN $every_tag THEN all(t IN $tags WHERE t IN d.tag_keys)
     ELSE any(t IN $tags WHERE t IN d.tag_keys) END)
 """
+# One match for each index that can carry the order: a filter in WHERE alone would read the tenant's whole list. An
+# index gives its order only to a query that names all its properties, those that are fixed too.
+MATCH_ALL = "CYPHER 25 MATCH (d:Decision {tenant: $tenant})" + AFTER
+MATCH_SESSION = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, session_id: $session_id})" + AFTER
+MATCH_PROJECT = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, project_id: $project_id})" + AFTER
+MATCH_AGENT = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, agent_id: $agent_id})" + AFTER
+MATCH_STATUS = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, status: $status})" + AFTER
 NEWEST_FIRST = " ORDER BY created_at DESC, id DESC"
-LISTED = FILTER + "WITH d ORDER BY d.created_at DESC, d.id DESC SKIP $offset LIMIT $limit" + SHOWN + NEWEST_FIRST
-COUNTED = FILTER + "RETURN count(d) AS total"
-# One match for each index that can carry the order: a filter in WHERE alone would read the tenant's whole list.
-MATCH_ALL = "CYPHER 25 MATCH (d:Decision {tenant: $tenant})"
-MATCH_SESSION = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, session_id: $session_id})"
-MATCH_PROJECT = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, project_id: $project_id})"
-MATCH_AGENT = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, agent_id: $agent_id})"
-MATCH_STATUS = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, status: $status})"
+PAGE = " d.created_at DESC, d.id DESC SKIP $offset LIMIT $limit" + SHOWN + NEWEST_FIRST
+ORDER_ALL = "WITH d ORDER BY d.tenant DESC," + PAGE
+ORDER_SESSION = "WITH d ORDER BY d.tenant DESC, d.session_id DESC," + PAGE
+ORDER_PROJECT = "WITH d ORDER BY d.tenant DESC, d.project_id DESC," + PAGE
+ORDER_AGENT = "WITH d ORDER BY d.tenant DESC, d.agent_id DESC," + PAGE
+ORDER_STATUS = "WITH d ORDER BY d.tenant DESC, d.status DESC," + PAGE
+# By what narrows most. Without further filters, a page costs the same wherever it is.
 LISTS = {
-    "session_id": MATCH_SESSION + LISTED,
-    "project_id": MATCH_PROJECT + LISTED,
-    "agent_id": MATCH_AGENT + LISTED,
-    "status": MATCH_STATUS + LISTED,
-    "": MATCH_ALL + LISTED,
+    "session_id": MATCH_SESSION + ORDER_SESSION,
+    "project_id": MATCH_PROJECT + ORDER_PROJECT,
+    "agent_id": MATCH_AGENT + ORDER_AGENT,
+    "status": MATCH_STATUS + ORDER_STATUS,
+    "": MATCH_ALL + ORDER_ALL,
 }
+FILTERED_LISTS = {
+    "session_id": MATCH_SESSION + FILTER + ORDER_SESSION,
+    "project_id": MATCH_PROJECT + FILTER + ORDER_PROJECT,
+    "agent_id": MATCH_AGENT + FILTER + ORDER_AGENT,
+    "status": MATCH_STATUS + FILTER + ORDER_STATUS,
+    "": MATCH_ALL + FILTER + ORDER_ALL,
+}
+COUNTED = FILTER + "RETURN count(d) AS total"
 COUNTS = {
     "session_id": MATCH_SESSION + COUNTED,
     "project_id": MATCH_PROJECT + COUNTED,
@@ -169,7 +184,9 @@ class DecisionRepository(Repository):
 
     def list(self, before: int, before_id: str, offset: int, limit: int, filters: Row) -> Rows:
         """Return decisions, newest first; `filters` has every name of FILTER, None (tags: []) where it is no matter."""
-        query = LISTS[_narrowest(filters)]
+        narrowest = _narrowest(filters)
+        others = any(value for name, value in filters.items() if name not in (narrowest, "every_tag"))
+        query = (FILTERED_LISTS if others else LISTS)[narrowest]
         return self.read(query, before=before, before_id=before_id, offset=offset, limit=limit, **filters)
 
     def count(self, filters: Row) -> int:

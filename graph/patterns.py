@@ -52,17 +52,21 @@ RETURN count(r) AS total
 """
 GET = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant, id: $id})" + SHOWN
 GET_MANY = "CYPHER 25 UNWIND $ids AS wanted MATCH (x:Pattern {tenant: $tenant, id: wanted})" + SHOWN
+# `'' +` keeps the index of ids out: it cannot give the order.
+AFTER = " WHERE x.created_at <= $before AND (x.created_at < $before OR '' + x.id < $before_id) "
 FILTER = """
-WHERE x.created_at <= $before AND (x.created_at < $before OR x.id < $before_id)
   AND ($scope IS NULL OR x.scope = $scope) AND ($category IS NULL OR x.memory_type = $category)
   AND ($project IS NULL OR x.source_slug = $project
     OR EXISTS { (x)<-[:ADOPTED]-(:Project {tenant: $tenant, slug: $project}) })
   AND (size($tags) = 0 OR CASE WHEN $every_tag THEN all(t IN $tags WHERE t IN x.tag_keys)
     ELSE any(t IN $tags WHERE t IN x.tag_keys) END)
 """
-PAGE = "WITH x ORDER BY x.created_at DESC, x.id DESC SKIP $offset LIMIT $limit"
-MATCH_ALL = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant})"
-LIST = MATCH_ALL + FILTER + PAGE + SHOWN + " ORDER BY created_at DESC, id DESC"
+# An index gives its order only to a query that names all its properties, those that are fixed too.
+PAGE = "WITH x ORDER BY x.tenant DESC, x.created_at DESC, x.id DESC SKIP $offset LIMIT $limit"
+MATCH_ALL = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant})" + AFTER
+NEWEST_FIRST = " ORDER BY created_at DESC, id DESC"
+LIST = MATCH_ALL + PAGE + SHOWN + NEWEST_FIRST
+LIST_FILTERED = MATCH_ALL + FILTER + PAGE + SHOWN + NEWEST_FIRST
 COUNT = MATCH_ALL + FILTER + "RETURN count(x) AS total"
 LOCKED = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant, id: $id}) SET x.version = x.version WITH x" + SHOWN
 UPDATE = """
@@ -126,8 +130,8 @@ CYPHER 25
 MATCH (p:Project {tenant: $tenant, slug: $slug})
 CALL (p) {
   MATCH (o:Project {tenant: $tenant})
-  WHERE o <> p
-  WITH o ORDER BY o.created_at DESC LIMIT $most
+  WHERE o <> p AND o.created_at > 0
+  WITH o ORDER BY o.tenant DESC, o.created_at DESC LIMIT $most
   RETURN collect([o.id, o.stack]) AS stacks
 }
 RETURN p.stack AS stack, stacks,
@@ -140,7 +144,7 @@ SUGGEST = (
 CYPHER 25
 MATCH (p:Project {tenant: $tenant, slug: $slug})
 MATCH (x:Pattern {tenant: $tenant, scope: 'global'})
-WHERE NOT EXISTS { (p)-[:ADOPTED]->(x) } AND coalesce(x.source_slug, '') <> $slug
+WHERE x.created_at > 0 AND NOT EXISTS { (p)-[:ADOPTED]->(x) } AND coalesce(x.source_slug, '') <> $slug
 WITH x, COUNT { (x)<-[:ADOPTED]-(o:Project) WHERE o.id IN $similar } AS near, COUNT { (x)<-[:ADOPTED]-() } AS popular,
   EXISTS { (x)-[:FROM]->(o:Project) WHERE o.id IN $similar } AS neighbourly
 ORDER BY near DESC, popular DESC, neighbourly DESC, x.created_at DESC, x.id LIMIT $limit
@@ -190,7 +194,8 @@ class PatternRepository(Repository):
 
     def list(self, before: int, before_id: str, offset: int, limit: int, filters: Row) -> Rows:
         """Return patterns, newest first; `filters` has every name of FILTER, None (tags: []) where it is no matter."""
-        return self.read(LIST, before=before, before_id=before_id, offset=offset, limit=limit, **filters)
+        query = LIST_FILTERED if any(value for name, value in filters.items() if name != "every_tag") else LIST
+        return self.read(query, before=before, before_id=before_id, offset=offset, limit=limit, **filters)
 
     def count(self, filters: Row) -> int:
         """Return how many patterns pass the filters."""
