@@ -279,3 +279,17 @@ class TestLabelledSentences:
     def test_names_of_the_labelled_sentences_are_found(self, half: str) -> None:
         right, found, labelled = measure(load(half))["name"]
         assert 2 * right / (found + labelled) >= 0.9
+
+
+class TestLookalikes:
+    def test_a_month_after_a_preposition_of_time_is_not_a_person(self) -> None:
+        assert "april" not in {mention.key for mention in extract("Offline maps must ship before April.")}
+        assert [m.entity_type for m in extract("We met April at the summit.") if m.key == "april"] == ["person"]
+
+    def test_a_club_named_with_its_seat_is_an_organization(self) -> None:
+        found = {m.name: m.entity_type for m in extract("We promised Alpine Club Bern a discount.")}
+        assert found == {"Alpine Club Bern": "organization"}
+
+    def test_a_trade_as_family_name_leaves_a_person(self) -> None:
+        found = {m.name: m.entity_type for m in extract("Jonas Weber worries about the budget.")}
+        assert found == {"Jonas Weber": "person"}

@@ -22,6 +22,9 @@ _TOKEN = re.compile(r"\.?\w[\w+#]*(?:[./&-][\w+#]+)*")
 _MODEL = re.compile(r" \d{1,2}(?!\w|[.,:/-]\d|%)")
 _SHORT = 4
 _MIN_LOWER = 3
+_MONTH_NAMES = frozenset("april may june august".split())
+_BEFORE_TIMES = frozenset("in before after until till since by during from next last this early late mid".split())
+_LONGEST_BEFORE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,8 @@ def _judge(text: str, start: int, end: int, listed: _Listed, is_start: "StartTes
         return Hit(start, end, listed.name, listed.entity_type, True)
     if listed.acronym and not spelled.isupper():
         return None
+    if listed.entity_type == "person" and _is_month(text, start, spelled.lower()):
+        return None
     if not listed.ordinary or " " in spelled:
         return Hit(start, end, spelled, listed.entity_type, True)
     if listed.entity_type != "person" and spelled.isupper() and len(spelled) <= _SHORT:
@@ -155,6 +160,14 @@ def _judge(text: str, start: int, end: int, listed: _Listed, is_start: "StartTes
     if is_start(start) and is_opener(spelled.lower()):
         return None
     return Hit(start, end, spelled, listed.entity_type, not is_start(start))
+
+
+def _is_month(text: str, start: int, lower: str) -> bool:
+    """Whether a first name that is a month too ("April") stands where only a time can ("before April")."""
+    if lower not in _MONTH_NAMES:
+        return False
+    before = text[max(0, start - _LONGEST_BEFORE) : start].split()
+    return bool(before) and before[-1].lower() in _BEFORE_TIMES
 
 
 def on_boundaries(lower: str, start: int, end: int) -> bool:

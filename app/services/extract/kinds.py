@@ -2,7 +2,7 @@
 
 from .gazetteer import is_first_name, listed_type
 from .mention import EntityType
-from .words import is_common, is_ordinary
+from .words import COMMON, is_common, is_ordinary
 
 
 def _table(**kinds: str) -> dict[str, EntityType]:
@@ -82,7 +82,7 @@ def kind_of(tokens: list[str], before: str, after: str, *, honorific: bool, quot
 
 
 def _phrase(tokens: list[str], lower: list[str], before: str, after: str) -> tuple[EntityType, float]:
-    if is_first_name(lower[0]) and not is_common(lower[-1]):
+    if is_first_name(lower[0]) and _may_be_family(lower[-1]):
         return "person", 0.9
     if "of" in lower[1:4] and (head := _LAST.get(lower[lower.index("of") - 1])) is not None:
         return head, 0.85
@@ -91,6 +91,8 @@ def _phrase(tokens: list[str], lower: list[str], before: str, after: str) -> tup
     cue = _LAST.get(lower[-1]) or _FIRST.get(lower[0])
     if cue is not None:
         return cue, 0.85
+    if len(lower) > 2 and _LAST.get(lower[-2]) == "organization":
+        return "organization", 0.8  # its seat stands last: "Rowing Club Basel"
     if after == "project":
         return "project", 0.8
     if any(listed_type(token) == "technology" for token in tokens):
@@ -102,6 +104,11 @@ def _phrase(tokens: list[str], lower: list[str], before: str, after: str) -> tup
     if _BEFORE.get(before) in {"location", "organization"} and len(tokens) == 2 and not is_first_name(lower[0]):
         return _BEFORE[before], 0.6
     return "person", 0.65
+
+
+def _may_be_family(word: str) -> bool:
+    """Trades make family names ("Weber", "Turner"), though they look like forms of ordinary words."""
+    return not is_common(word) or (word.endswith("er") and word not in COMMON)
 
 
 def _word(token: str, lower: str, before: str, after: str) -> tuple[EntityType, float]:
