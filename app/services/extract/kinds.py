@@ -88,11 +88,9 @@ def _phrase(tokens: list[str], lower: list[str], before: str, after: str) -> tup
         return head, 0.85
     if lower[-1].isdigit() and (listed := listed_type(" ".join(tokens[:-1]))) is not None:
         return listed, 0.9
-    cue = _LAST.get(lower[-1]) or _FIRST.get(lower[0])
+    cue = _cue(lower)
     if cue is not None:
-        return cue, 0.85
-    if len(lower) > 2 and _LAST.get(lower[-2]) == "organization":
-        return "organization", 0.8  # its seat stands last: "Rowing Club Basel"
+        return cue
     if after == "project":
         return "project", 0.8
     if any(listed_type(token) == "technology" for token in tokens):
@@ -104,6 +102,15 @@ def _phrase(tokens: list[str], lower: list[str], before: str, after: str) -> tup
     if _BEFORE.get(before) in {"location", "organization"} and len(tokens) == 2 and not is_first_name(lower[0]):
         return _BEFORE[before], 0.6
     return "person", 0.65
+
+
+def _cue(lower: list[str]) -> tuple[EntityType, float] | None:
+    cue = _LAST.get(lower[-1]) or _FIRST.get(lower[0])
+    if cue is not None:
+        return cue, 0.85
+    if len(lower) > 2 and _LAST.get(lower[-2]) == "organization":
+        return "organization", 0.8  # its seat stands last: "Rowing Club Basel"
+    return None
 
 
 def _may_be_family(word: str) -> bool:
