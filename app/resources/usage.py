@@ -18,7 +18,7 @@ class Usage(MethodView):
     @blueprint.arguments(UsageArgs, location="query")
     @blueprint.response(200, UsageOut)
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Add up requests by day, key and route; the last 30 days unless told otherwise"""
+        """Add up requests by day, key and route: of all keys for an admin key, else of the key itself"""
         return report(state(), principal(), args)
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.clock import now_ms
-from app.errors import QuotaExceeded
+from app.errors import Forbidden, QuotaExceeded
 from app.ids import new_id
+from app.scopes import allows
 from graph.usage import UsageRepository
 
 if TYPE_CHECKING:
@@ -134,10 +135,21 @@ def rows_of(counted: Counted) -> dict[str, list[dict[str, Any]]]:
 
 
 def report(parts: "State", caller: "Principal", args: dict[str, Any]) -> dict[str, Any]:
-    """Return a `UsageOut` answer for loaded `UsageArgs`; what this process has counted so far is in it."""
+    """Return a `UsageOut` answer for loaded `UsageArgs`; what this process has counted so far is in it.
+
+    A caller without the scope `admin` is told of its own key.
+
+    Raises:
+        Forbidden: it asks for another one.
+    """
+    key_id = args.get("key_id")
+    if not allows(caller.scopes, "admin"):
+        if key_id not in (None, caller.key_id):
+            raise Forbidden("The usage of other keys needs the scope `admin`")
+        key_id = caller.key_id
     parts.ledger.flush(parts.graph)
     first, last = period(args.get("since"), args.get("until"))
-    wanted = {"first": first, "last": last, "key_id": args.get("key_id"), "route": args.get("route")}
+    wanted = {"first": first, "last": last, "key_id": key_id, "route": args.get("route")}
     repository = UsageRepository(parts.graph, caller)
     group_by = sorted(set(args["group_by"].split(",")))
     rows = repository.report(group_by, MOST_ROWS + 1, **wanted)

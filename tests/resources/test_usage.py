@@ -36,6 +36,12 @@ def by_route(caller: Caller) -> dict[str, int]:
     return {row["route"]: row["requests"] for row in usage(caller, "?group_by=route")["data"]}
 
 
+def key_ids(caller: Caller) -> tuple[str, str]:
+    """Return the ids of the newest and of the oldest key of the caller's account."""
+    rows = caller.get("/v1/keys").get_json()["data"]
+    return rows[0]["id"], rows[-1]["id"]
+
+
 class TestUsage:
     def test_every_request_is_counted_under_its_route(self, caller: Caller, unknown_id: str) -> None:
         for _ in range(3):
@@ -68,8 +74,8 @@ class TestUsage:
         other = make_caller("read", tenant_of=caller)
         other.get("/v1/agents")
         caller.get("/v1/agents")
-        ids = {row["key_prefix"]: row["key_id"] for row in usage(caller, "?group_by=key")["data"]}
-        assert usage(caller, f"?key_id={ids[other.key[:12]]}")["total"]["requests"] == 1
+        newest, _ = key_ids(caller)
+        assert usage(caller, f"?key_id={newest}")["total"]["requests"] == 1
 
     def test_days_are_kept_apart_and_chosen(self, caller: Caller) -> None:
         for day in (3, 4, 5):
@@ -97,6 +103,15 @@ class TestUsage:
         key_id = usage(caller, "?group_by=key")["data"][0]["key_id"]
         assert LIST not in by_route(stranger)
         assert usage(stranger, f"?key_id={key_id}")["data"] == []
+
+    def test_without_admin_a_key_is_told_of_itself(self, caller: Caller, make_caller: Callable[..., Caller]) -> None:
+        reader = make_caller("read", tenant_of=caller)
+        for who in (caller, caller, reader):
+            who.get("/v1/agents")
+        assert by_route(reader)[LIST] == 1
+        newest, oldest = key_ids(caller)
+        assert [row["key_id"] for row in usage(reader, "?group_by=key")["data"]] == [newest]
+        error_of(reader.get(f"/v1/usage?key_id={oldest}"), 403)
 
     def test_it_needs_a_key(self, anonymous: Caller) -> None:
         error_of(anonymous.get("/v1/usage"), 401)
@@ -162,8 +177,7 @@ class TestWithoutTheDatabase:
         caller, own = lone
         caller.get("/v1/agents")
         own.ledger.close()
-        reader = make_caller("read", tenant_of=caller)
-        assert by_route(reader)[LIST] == 1
+        assert by_route(make_caller(tenant_of=caller))[LIST] == 1
 
 
 def unavailable(*_: Any, **__: Any) -> None:
