@@ -1,6 +1,7 @@
 """What a memory said before, and which memory replaced it or was drawn from it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from graph.clock import now_ms
 from graph.errors import BadReference, Conflict
@@ -109,8 +110,11 @@ class MemoryHistoryRepository(Repository):
 
         Raises:
             BadReference: an old one is unknown.
-            Conflict: an old one was replaced already.
+            Conflict: an old one was replaced already, or is named twice.
         """
+        olds = sorted(old for _, old in pairs)
+        if twice := [old for old, following in pairwise(olds) if old == following]:
+            raise Conflict(f"Memory {twice[0]} can be superseded by one memory only")
         done = self.write(SUPERSEDE, pairs=_sorted(pairs), now=now_ms(), never=NEVER)
         left = [old for _, old in pairs]
         for row in done:
