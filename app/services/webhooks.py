@@ -109,7 +109,7 @@ def check(parts: State, url: str) -> None:
 
 
 def new_secret() -> str:
-    """Return a fresh secret in the form of the Standard Webhooks specification: `whsec_` and 32 random bytes, base64."""
+    """Return a fresh secret in the form of the Standard Webhooks specification: `whsec_`, 32 random bytes in base64."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
