@@ -3,8 +3,7 @@
 A score of 0.9 and more says "this is the text you sent": clients delete on it. Everything else stays below.
 """
 
-import re
-from collections import Counter
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +16,9 @@ BELOW_SAME = 0.89
 LOOKED_AT = 5
 # A text score at which a keyword search is as sure as not.
 HALF_SURE = 3.0
-_WORD = re.compile(r"\w+")
+# What stands around words. Signs within them, and signs that mean something by themselves (C++, -5, .5, 10%), stay.
+_BEFORE = "\"'([{“”„\u2018\u2019«»"
+_AFTER = _BEFORE + ")]}.,;:!?…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,19 @@ def keyword_scores(order: Sequence[Ranked]) -> list[float]:
 
 
 def with_same(scores: Sequence[float], question: str, texts: Sequence[str]) -> list[float]:
-    """Return `scores` with those lifted to 0.9 to 1 whose text is nearly the question itself, word for word."""
-    lifted = []
-    for score, text in zip(scores, texts, strict=True):
-        alike = likeness(question, text)
-        lifted.append(alike if alike >= SAME else min(score, BELOW_SAME))
-    return lifted
+    """Return `scores` with 1 for those texts that are the question itself, and less than 0.9 for all others.
+
+    Nearly the same is not the same: texts that differ in one number or one "not" are about different things, however
+    long they are, and a client that deletes on this score must never take one for the other.
+    """
+    words = spoken(question)
+    return [1.0 if spoken(text) == words else min(score, BELOW_SAME) for score, text in zip(scores, texts, strict=True)]
 
 
-def likeness(a: str, b: str) -> float:
-    """Return the share of words that two texts have in common, counting repetitions; case and punctuation aside."""
-    left, right = Counter(_WORD.findall(a.casefold())), Counter(_WORD.findall(b.casefold()))
-    if not left and not right:
-        return 1.0 if a.split() == b.split() else 0.0
-    return (left & right).total() / (left | right).total()
+def spoken(text: str) -> list[str]:
+    """Return the words of a text in order, without case and without the punctuation around them."""
+    words = unicodedata.normalize("NFC", text.casefold()).split()
+    return [bare for word in words if (bare := word.lstrip(_BEFORE).rstrip(_AFTER))] or words
 
 
 def between(x: float, points: Sequence[tuple[float, float]]) -> float:

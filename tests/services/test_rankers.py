@@ -222,7 +222,20 @@ class TestTheSameText:
     def test_09_is_for_the_same_text_alone(self, score: float, question: str, text: str) -> None:
         reported = calibration.with_same([score], question, [text])[0]
         assert 0 <= reported <= 1
-        assert (reported >= calibration.SAME) == (calibration.likeness(question, text) >= calibration.SAME)
+        assert (reported >= calibration.SAME) == (calibration.spoken(question) == calibration.spoken(text))
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("4711", "4712"), ("was", "was not"), ("C++", "C#"), ("-5", "5"), (".5", "5"), ("billing", "shipping"), ("u.s.", "us"),
+        ],
+    )  # fmt: skip
+    def test_a_long_text_is_another_when_one_word_is(self, one: str, other: str) -> None:
+        text = "On the third of March this year the office in Lisbon found that {} is what the hosting company sent us"
+        assert calibration.with_same([1.0], text.format(one), [text.format(other)]) == [calibration.BELOW_SAME]
+
+    def test_the_order_of_words_counts(self) -> None:
+        assert calibration.with_same([1.0], "Ada pays Eve", ["Eve pays Ada"]) == [calibration.BELOW_SAME]
 
 
 def single(cosine: float, lexical: float) -> float:
