@@ -11,8 +11,8 @@ from app.schemas.common import METADATA_BYTES
 from app.state import state
 from graph.labels import NEVER
 
-# Known clients that parse the answer of a DELETE as JSON and repeat the call when it is empty.
-NEED_DELETE_BODY = ("@memoryrelay/mcp-server",)
+# Known clients that parse the answer of a DELETE as JSON, and report a failure (some repeat the call) when it is empty.
+NEED_DELETE_BODY = ("@memoryrelay/mcp-server", "openclaw-memory-memoryrelay/", "openclaw-plugin-memoryrelay-ai/")
 
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:
