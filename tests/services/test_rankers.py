@@ -227,7 +227,8 @@ class TestTheSameText:
     @pytest.mark.parametrize(
         ("one", "other"),
         [
-            ("4711", "4712"), ("was", "was not"), ("C++", "C#"), ("-5", "5"), (".5", "5"), ("billing", "shipping"), ("u.s.", "us"),
+            ("4711", "4712"), ("was", "was not"), ("C++", "C#"), ("-5", "5"), (".5", "5"), ("billing", "shipping"),
+            ("u.s.", "us"),
         ],
     )  # fmt: skip
     def test_a_long_text_is_another_when_one_word_is(self, one: str, other: str) -> None:
