@@ -1,29 +1,17 @@
 """Search as its callers see it, on a real graph: what is found, in which order, with which scores."""
 
-import dataclasses
-import random
 import time
-import uuid
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 
-from app.auth import Principal
 from app.clock import now_ms
-from app.embeddings.hashing import HashingEmbedder
-from app.errors import Invalid
-from app.ids import new_id
-from app.schemas.memories import MemoryCreate, SearchIn
-from app.services.recall import Hit, find_duplicate, search
-from app.services.remember import content_hash, remember
-from app.services.words import WordCounts
+from app.services.recall import find_duplicate
+from app.services.remember import content_hash
 from app.state import State
-from graph.agents import AgentRepository
-from graph.sessions import SessionRepository
+from tests.notebook import Notebook, notebook_of
 
-SYNONYMS = {"feline": "cat", "kitten": "cat", "automobile": "car"}
 HOSTILE = [
     '"', '\\"', "a OR b)", "scope_tokens:*", "+content:x", "*", "?", "~", "^9", "/.*/", "[a TO z]", "NOT", "AND OR",
     "') RETURN 1 //", "$tenant", "`m`", "{}", "ünïcödé ☃", "\u202e", "''", "a" * 9000, "who did what when",
@@ -33,62 +21,6 @@ HOSTILE = [
 
 # Its one rare word is lost among the others as far as meaning goes.
 LONG = "the animal of our neighbours across the yard behind the old mill by the river has ticket zx81qq"
-
-
-class Meaning(HashingEmbedder):
-    """The hashing embedder, to which some words mean the same."""
-
-    def _embed(self, text: str) -> Any:
-        return super()._embed(" ".join(SYNONYMS.get(word, word) for word in text.lower().split()))
-
-
-@dataclasses.dataclass(frozen=True)
-class Notebook:
-    """One tenant's memories: store some, ask for some."""
-
-    parts: State
-    caller: Principal
-
-    def store(self, *contents: str, **fields: Any) -> list[str]:
-        """Store texts and return their ids."""
-        bodies = [MemoryCreate().load({"agent_id": "iris", "content": text, **fields}) for text in contents]
-        return [stored.id for stored in remember(self.parts, self.caller, bodies)]
-
-    def session(self) -> str:
-        """Return the id of a new session."""
-        sessions = SessionRepository(self.parts.graph, self.caller)
-        props = {"external_id": None, "project": None, "title": None, "metadata": "{}"}
-        return str(sessions.create(new_id(), None, props)["id"])
-
-    def hits(self, query: str, **fields: Any) -> list[Hit]:
-        """Search and return the hits."""
-        return search(self.parts, self.caller, SearchIn().load({"query": query, **fields}))
-
-    def ask(self, query: str, **fields: Any) -> list[str]:
-        """Search and return the texts found."""
-        return [hit.memory["content"] for hit in self.hits(query, **fields)]
-
-    def agent(self, name: str = "iris") -> str:
-        """Return an agent's id."""
-        return AgentRepository(self.parts.graph, self.caller).named(name)
-
-
-@pytest.fixture
-def shared(parts: State) -> State:
-    """The state with an embedder that knows synonyms, and fresh counts of words."""
-    return dataclasses.replace(parts, embedder=Meaning(), words=WordCounts())
-
-
-def notebook_of(parts: State) -> Notebook:
-    """Return the notebook of a fresh tenant."""
-    tenant = str(uuid.uuid4())
-    return Notebook(parts, Principal(tenant, "account", "default", "key", frozenset({"read", "write"})))
-
-
-@pytest.fixture
-def notes(shared: State) -> Notebook:
-    """A fresh tenant."""
-    return notebook_of(shared)
 
 
 class TestWhatIsFound:
@@ -236,178 +168,6 @@ class TestScores:
         notes.store("tea", "a long walk in the hills")
         assert notes.ask("tea", threshold=0.9) == ["tea"]
         assert len(notes.ask("tea", threshold=1.0, min_score=0.0)) == 2
-
-
-class TestFilters:
-    @pytest.fixture
-    def filled(self, notes: Notebook) -> Notebook:
-        notes.store("tea one", importance=0.9, user_id="u1", memory_type="fact", project="kettle")
-        notes.store("tea two", importance=0.1, user_id="u2", memory_type="event", agent_id="juno")
-        notes.store("tea three", visibility="confidential")
-        return notes
-
-    @pytest.mark.parametrize(
-        ("fields", "found"),
-        [
-            ({}, {"tea one", "tea two"}),
-            ({"include_confidential": True}, {"tea one", "tea two", "tea three"}),
-            ({"agent_id": "juno"}, {"tea two"}),
-            ({"agent_id": "iris"}, {"tea one"}),
-            ({"user_id": "u1"}, {"tea one"}),
-            ({"memory_type": "event"}, {"tea two"}),
-            ({"tier": "hot"}, {"tea one"}),
-            ({"min_importance": 0.5}, {"tea one"}),
-            ({"project": "kettle"}, {"tea one"}),
-            ({"agent_id": "juno", "user_id": "u1"}, set()),
-            ({"agent_id": "nobody"}, set()),
-            ({"agent_id": "3d0c1f66-6d5e-4a8b-9f21-7a1b7e0f5c90"}, set()),
-            ({"project": "nowhere"}, set()),
-            ({"session_id": "3d0c1f66-6d5e-4a8b-9f21-7a1b7e0f5c90"}, set()),
-        ],
-    )
-    @pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
-    def test_only_what_passes_is_found(
-        self, filled: Notebook, mode: str, fields: dict[str, Any], found: set[str]
-    ) -> None:
-        assert set(filled.ask("tea", search_mode=mode, **fields)) == found
-
-    def test_an_agent_may_be_named_by_id(self, filled: Notebook) -> None:
-        assert filled.ask("tea", agent_id=filled.agent("juno").upper()) == ["tea two"]
-
-    def test_a_session(self, notes: Notebook) -> None:
-        one, other = notes.session(), notes.session()
-        notes.store("tea here", "sugar here", session_id=one)
-        notes.store("tea there", session_id=other)
-        assert set(notes.ask("tea", session_id=one)) == {"tea here", "sugar here"}
-
-    def test_neighbours_and_hops_respect_them(self, notes: Notebook) -> None:
-        session = notes.session()
-        notes.store("Ada Lovelace drinks tea", session_id=session)
-        notes.store("and then she left", session_id=session, visibility="confidential")
-        notes.store("Ada Lovelace was born in Trondheim", agent_id="juno")
-        assert notes.ask("tea", agent_id="iris") == ["Ada Lovelace drinks tea"]
-
-    def test_expired_memories_are_gone(self, notes: Notebook) -> None:
-        notes.store("tea yesterday", expires_at=(now_ms() + 400) / 1000)
-        notes.store("tea today")
-        time.sleep(0.5)
-        for mode in ("hybrid", "semantic", "keyword"):
-            assert notes.ask("tea", search_mode=mode) == ["tea today"]
-
-    @pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
-    def test_what_they_leave_over_is_found_however_far_down_it_stands(self, notes: Notebook, mode: str) -> None:
-        for at in range(0, 200, 50):
-            notes.store(*(f"tea {'tea ' * (i % 7)}" for i in range(at, at + 50)), metadata={"kept": False})
-        notes.store("tea among many other words that make it a poor match", metadata={"kept": True}, user_id="u1")
-        wanted = ["tea among many other words that make it a poor match"]
-        assert notes.ask("tea", search_mode=mode, metadata_filter={"kept": True}) == wanted
-        assert notes.ask("tea", search_mode=mode, user_id="u1") == wanted
-
-
-class TestAgainstBruteForce:
-    """What is found under a filter is what looking at every memory would find."""
-
-    WORDS = "tea sugar milk lemon kettle cup saucer spoon cake rain garden train".split()
-
-    def test_by_vectors(self, notes: Notebook) -> None:
-        pick = random.Random(5)
-        stored: dict[str, tuple[str, dict[str, Any]]] = {}
-        for user in ("u1", "u2"):
-            for importance in (0.2, 0.9):
-                for shelf in range(4):
-                    texts = [" ".join(pick.choices(self.WORDS, k=6)) for _ in range(20)]
-                    fields = {"user_id": user, "importance": importance, "metadata": {"shelf": shelf}}
-                    for id, text in zip(notes.store(*texts, **fields), texts, strict=True):
-                        stored[id] = (text, fields)
-        model = notes.parts.embedder
-        cosines = {
-            id: float(model.embed_query("lemon tea") @ model.embed_query(text)) for id, (text, _) in stored.items()
-        }
-        for wanted in (
-            {},
-            {"user_id": "u1"},
-            {"user_id": "u2", "min_importance": 0.5},
-            {"metadata_filter": {"shelf": 3}},
-            {"metadata_filter": {"shelf": {"$gte": 2}}, "user_id": "u1", "min_importance": 0.5},
-        ):
-            passing = [id for id, (_, fields) in stored.items() if self.passes(fields, wanted)]
-            best = sorted((max(cosines[id], 0.0) for id in passing), reverse=True)[:15]
-            hits = notes.hits("lemon tea", search_mode="semantic", limit=15, **wanted)
-            assert {hit.memory["id"] for hit in hits} <= set(passing)
-            assert [hit.score for hit in hits] == pytest.approx(best, abs=1e-5)
-
-    def passes(self, fields: dict[str, Any], wanted: dict[str, Any]) -> bool:
-        shelf, test = fields["metadata"]["shelf"], wanted.get("metadata_filter", {}).get("shelf", {"$gte": 0})
-        shelved = shelf >= test["$gte"] if isinstance(test, dict) else shelf == test
-        mine = fields["user_id"] == wanted.get("user_id", fields["user_id"])
-        return bool(shelved and mine and fields["importance"] >= wanted.get("min_importance", 0))
-
-
-class TestMetadata:
-    @pytest.fixture
-    def filled(self, notes: Notebook) -> Notebook:
-        notes.store("tea a", metadata={"n": 1, "s": "x", "b": True, "deep": {"s": "y"}})
-        notes.store("tea b", metadata={"n": 2, "s": "y", "b": False, "list": [1, 2]})
-        notes.store("tea c", metadata={"n": 3.5})
-        return notes
-
-    @pytest.mark.parametrize(
-        ("wanted", "found"),
-        [
-            ({"s": "x"}, "a"),
-            ({"s": "y"}, "b"),
-            ({"n": 1}, "a"),
-            ({"n": 1.0}, "a"),
-            ({"b": True}, "a"),
-            ({"b": 1}, ""),
-            ({"deep": {"s": "y"}}, "a"),
-            ({"list": [1, 2]}, "b"),
-            ({"s": {"$ne": "x"}}, "bc"),
-            ({"n": {"$gt": 1, "$lte": 3.5}}, "bc"),
-            ({"n": {"$lt": "x"}}, ""),
-            ({"s": {"$in": ["x", "y"]}}, "ab"),
-            ({"s": {"$exists": False}}, "c"),
-            ({"$or": [{"n": 1}, {"n": 3.5}]}, "ac"),
-            ({"$and": [{"n": {"$gte": 2}}, {"s": "y"}]}, "b"),
-            ({"$not": {"s": "x"}}, "bc"),
-            ({"s": None}, ""),
-            ({"absent": "x"}, ""),
-        ],
-    )
-    @pytest.mark.parametrize("mode", ["hybrid", "keyword"])
-    def test_only_what_passes_is_found(self, filled: Notebook, mode: str, wanted: dict[str, Any], found: str) -> None:
-        texts = filled.ask("tea", metadata_filter=wanted, search_mode=mode)
-        assert sorted(text[-1] for text in texts) == list(found)
-
-    @pytest.mark.parametrize(
-        "wanted",
-        [{"$where": 1}, {"n": {"$regex": "x"}}, {"$or": {}}, {"$not": []}, {"n": {"$in": 3}}, {"n": {"$exists": 1}}],
-    )
-    def test_what_cannot_be_understood_is_refused_by_name(self, filled: Notebook, wanted: dict[str, Any]) -> None:
-        with pytest.raises(Invalid) as refused:
-            filled.ask("tea", metadata_filter=wanted)
-        assert refused.value.details[0]["field"] == "metadata_filter"
-
-
-class TestIsolation:
-    def test_tenants_with_the_same_texts_see_their_own(self, shared: State) -> None:
-        one, other = notebook_of(shared), notebook_of(shared)
-        session = one.session()
-        mine = one.store("Ada Lovelace drinks tea", "Ada Lovelace was born in Trondheim", session_id=session)
-        other.store("Ada Lovelace drinks tea", "Ada Lovelace was born in Trondheim", "Ada Lovelace knows zx81qq")
-        for mode in ("hybrid", "semantic", "keyword"):
-            assert {hit.memory["id"] for hit in one.hits("Ada Lovelace tea", search_mode=mode)} == set(mine)
-        assert one.ask("zx81qq", search_mode="keyword") == []
-
-    @pytest.mark.slow
-    def test_a_small_tenant_beside_a_large_one_finds_its_own(self, shared: State) -> None:
-        large, small = notebook_of(shared), notebook_of(shared)
-        for at in range(0, 3000, 500):
-            large.store(*(f"tea and sugar number {i}" for i in range(at, at + 500)))
-        own = small.store(*(f"tea and sugar and {word}" for word in ("milk", "lemon", "rum")))
-        for mode in ("hybrid", "semantic", "keyword"):
-            found = [hit.memory["id"] for hit in small.hits("tea and sugar number 7", search_mode=mode)]
-            assert set(found) == set(own)
 
 
 class TestHostileText:
