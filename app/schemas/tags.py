@@ -8,6 +8,7 @@ from app.schemas.common import Schema, Text
 
 MOST_TAGS = 20
 LONGEST_TAG = 100
+LONGEST_LIST = (LONGEST_TAG + 1) * MOST_TAGS
 
 
 class Tags(fields.List[str]):
@@ -30,10 +31,13 @@ class TagList(Text):
     """Tags of a query, separated by commas; loads to a list of lower-cased tags."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__((LONGEST_TAG + 1) * MOST_TAGS, **kwargs)
+        super().__init__(LONGEST_LIST, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
+        # Checks run on the list that this returns, so the text's own length is checked here.
+        if len(text) > LONGEST_LIST:
+            raise ValidationError(f"must be at most {LONGEST_LIST} characters long")
         tags = list(dict.fromkeys(tag.strip().casefold() for tag in text.split(",") if tag.strip()))
         if len(tags) > MOST_TAGS:
             raise ValidationError(f"must hold at most {MOST_TAGS} tags")
