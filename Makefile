@@ -9,8 +9,8 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check lint format types docs-check docs openapi lock bench-recall bench-latency bench-extraction clean \
-	venv-runtime venv-dev
+.PHONY: help run test coverage check lint format types docs-check docs openapi compatibility lock bench-recall \
+	bench-latency bench-extraction clean venv-runtime venv-dev
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-18s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ docs: venv-dev ## Write the generated parts of docs and .env.example
 
 openapi: venv-dev ## Write openapi.json from the code
 	$(BIN)/python -m scripts.openapi
+
+compatibility: venv-dev ## Call all 65 routes on a server of its own and write what they answered into docs/compatibility.md
+	@$(BIN)/python -m scripts.compatibility
 
 # What lands in the files must not depend on where they were made: no index address, no local folder, no command line.
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-for wheel --no-header \
