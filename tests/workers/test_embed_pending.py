@@ -186,7 +186,8 @@ class TestFailing:
         error = EmbedderUnavailable("down")
         waits = [pause(attempts, error) for attempts in (1, 3, 5, 30)]
         assert waits == sorted(waits)
-        assert waits[0] >= 1 and waits[-1] <= 400
+        assert waits[0] >= 1
+        assert waits[-1] <= 400
         assert pause(1, EmbedderUnavailable("down", retry_after=90)) >= 90
 
 
