@@ -16,6 +16,8 @@ from neo4j import exceptions as driver_errors
 
 VANISHED = "Neo.ClientError.Statement.EntityNotFound"
 POPULATING = ("populating", "come online", "index is not online", "IndexNotFound")
+BUSY = "The database is busy with conflicting writes; try again"
+TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
 
 
 class GraphError(Exception):
@@ -67,22 +69,45 @@ def translated() -> Iterator[None]:
     """Re-raise driver errors as graph errors; what has no meaning to a caller passes through unchanged."""
     try:
         yield
-    except driver_errors.ConstraintError as error:
-        raise Conflict("Something with the same unique name or id exists already") from error
-    except (driver_errors.ServiceUnavailable, driver_errors.SessionExpired) as error:
-        raise Unavailable("The database is not reachable right now") from error
-    except driver_errors.TransientError as error:
-        raise Unavailable("The database is busy with conflicting writes; try again") from error
-    except driver_errors.Neo4jError as error:
-        if error.code == VANISHED:
-            raise Vanished("Another request deleted what this one was writing; try again") from error
-        if _is_populating(error):
-            raise Unavailable("An index is still being built; try again shortly", retry_after=5) from error
-        raise
-    except driver_errors.DriverError as error:
-        if isinstance(error, (driver_errors.ConnectionAcquisitionTimeoutError, driver_errors.IncompleteCommit)):
-            raise Unavailable("The database did not confirm in time; try again") from error
-        raise
+    except driver_errors.ResultFailedError as error:
+        # Closing a transaction whose result failed midway hides what failed, and with it that it may be repeated.
+        cause = error.__cause__
+        if isinstance(cause, driver_errors.TransientError):
+            raise Vanished(BUSY) from error
+        found = _translation(cause)
+        if found is None:
+            raise
+        raise found from error
+    except (driver_errors.Neo4jError, driver_errors.DriverError) as error:
+        found = _translation(error)
+        if found is None:
+            raise
+        raise found from error
+
+
+def _translation(error: BaseException | None) -> GraphError | None:
+    match error:
+        case driver_errors.ConstraintError():
+            return Conflict("Something with the same unique name or id exists already")
+        case driver_errors.ServiceUnavailable() | driver_errors.SessionExpired():
+            return Unavailable("The database is not reachable right now")
+        case driver_errors.TransientError():
+            return Unavailable(BUSY)
+        case driver_errors.ConnectionAcquisitionTimeoutError() | driver_errors.IncompleteCommit():
+            return Unavailable("The database did not confirm in time; try again")
+        case driver_errors.Neo4jError():
+            return _by_code(error)
+    return None
+
+
+def _by_code(error: driver_errors.Neo4jError) -> GraphError | None:
+    if error.code == VANISHED:
+        return Vanished("Another request deleted what this one was writing; try again")
+    if str(error.code).startswith(TIMED_OUT):
+        return Unavailable("The database took too long; try again")
+    if _is_populating(error):
+        return Unavailable("An index is still being built; try again shortly", retry_after=5)
+    return None
 
 
 def _is_populating(error: driver_errors.Neo4jError) -> bool:
