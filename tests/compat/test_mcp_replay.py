@@ -106,7 +106,7 @@ class TestFinding:
 
     def test_the_threshold_holds(self, shelf: Mcp) -> None:
         found = shelf.use("memory_recall", query="staging cluster", threshold=0.0, limit=50)["memories"]
-        floor = found[1]["score"]
+        floor = found[1]["score"] - 0.01  # scores move a little with a memory's age
         kept = shelf.use("memory_recall", query="staging cluster", threshold=floor, limit=50)["memories"]
         assert [hit["memory"]["id"] for hit in kept] == [h["memory"]["id"] for h in found if h["score"] >= floor]
         assert shelf.use("memory_recall", query="staging cluster", threshold=0.95)["total"] == 0
