@@ -6,6 +6,7 @@ from typing import Any
 from graph import labels
 from graph.clock import now_ms
 from graph.driver import Graph, Transaction
+from graph.errors import BadReference, Vanished
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository, Tenanted
 
@@ -49,6 +50,33 @@ CALL (m, row) {
   CREATE (m)-[:IN_SESSION]->(s)
 }
 RETURN count(m) AS created
+"""
+# One memory in one statement: its session is locked before anything is read of it, so its chain cannot fork.
+CREATE_ONE = """
+CYPHER 25
+MATCH (a:Agent {tenant: $tenant, id: $row.props.agent_id})
+OPTIONAL MATCH (s:Session {tenant: $tenant, id: $row.props.session_id})
+SET s.updated_at = $now
+WITH a, s
+OPTIONAL MATCH (s)-[old:LAST]->(before:Memory)
+CREATE (m:Memory {tenant: $tenant})
+SET m += $row.props
+FOREACH (x IN CASE WHEN $row.embedding IS NULL THEN [] ELSE [1] END | SET m:Searchable)
+CREATE (m)-[:RECORDED_BY]->(a)
+DELETE old
+FOREACH (x IN CASE WHEN s IS NULL THEN [] ELSE [1] END | CREATE (m)-[:IN_SESSION]->(s) CREATE (s)-[:LAST]->(m))
+FOREACH (x IN CASE WHEN before IS NULL THEN [] ELSE [1] END | CREATE (before)-[:NEXT]->(m))
+WITH m, a, s
+CALL (m) {
+  WITH m WHERE $row.embedding IS NOT NULL
+  CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $row.embedding)
+}
+CALL (m, a) {
+  MATCH (p:Project {tenant: $tenant, id: $row.props.project_id})
+  CREATE (m)-[:IN_PROJECT]->(p)
+  MERGE (a)-[:WORKS_ON]->(p)
+}
+RETURN s IS NOT NULL AS in_session
 """
 # Pairs of (earlier, later) inside a session, and the memory that is now the last of each.
 CHAIN = """
@@ -170,7 +198,8 @@ WITH m ORDER BY m.created_at, m.seq LIMIT $limit
 )
 OF_AGENT = """
 CYPHER 25
-MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id}) RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
+MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id}) WHERE m.created_at >= 0
+RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
 """
 ALIVE = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now RETURN m.id AS id"
 EXPIRED = """
@@ -178,6 +207,8 @@ CYPHER 25
 MATCH (m:Memory) WHERE m.expires_at <= $now AND m.tenant IS NOT NULL
 RETURN m.tenant AS tenant, m.id AS id ORDER BY m.expires_at LIMIT $limit
 """
+
+GONE = "The agent was deleted a moment ago; try again"
 
 
 class MemoryRepository(Repository):
@@ -194,10 +225,27 @@ class MemoryRepository(Repository):
 
         Each row is `{props, embedding}`; every filter property of the vector index is set in `props`. `pairs` are
         (earlier, later) ids, `lasts` are (session id, memory id).
+
+        Raises:
+            Vanished: an agent was deleted a moment ago.
         """
-        self.write(labels.in_slot(CREATE, self.slot), rows=list(rows))
+        made = self.write(labels.in_slot(CREATE, self.slot), rows=list(rows))
+        if made[0]["created"] < len(rows):
+            raise Vanished(GONE)
         if lasts:
             self.write(CHAIN, pairs=[list(pair) for pair in pairs], lasts=[list(last) for last in lasts])
+
+    def create_one(self, row: Row) -> None:
+        """Write one memory as `create` does, and lock and continue its session's chain.
+
+        Raises:
+            BadReference: its session is unknown.
+        """
+        made = self.write(labels.in_slot(CREATE_ONE, self.slot), row=row, now=now_ms())
+        if not made:
+            raise Vanished(GONE)
+        if row["props"]["session_id"] != labels.NONE and not made[0]["in_session"]:
+            raise BadReference("session_id", f"Session not found: {row['props']['session_id']}")
 
     def get(self, id: str) -> Row:
         """Return one memory.

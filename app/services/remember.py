@@ -195,6 +195,22 @@ def job(kind: str, **payload: Any) -> dict[str, Any]:
 def write(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transaction) -> None:
     """Write drafts inside an open transaction: references first, sessions locked, then memories, chains and names."""
     _resolve(parts, caller, drafts, tx)
+    if len(drafts) == 1:
+        row = {"props": drafts[0].props, "embedding": drafts[0].embedding}
+        MemoryRepository(parts.graph, caller, tx, parts.space.slot).create_one(row)
+    else:
+        _create(parts, caller, drafts, tx)
+    history = MemoryHistoryRepository(parts.graph, caller, tx)
+    if replaced := [(made.props["id"], made.supersedes) for made in drafts if made.supersedes]:
+        history.supersede(replaced)
+    if drawn := [(made.props["id"], source) for made in drafts for source in made.derived_from]:
+        history.derive(drawn)
+    link(parts, caller, tx, [(made.props["id"], made.mentions) for made in drafts])
+    if jobs := [{**made.job, "memory_id": made.props["id"]} for made in drafts if made.job]:
+        JobRepository(parts.graph, caller, tx).create(jobs)
+
+
+def _create(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transaction) -> None:
     sessions = {made.props["session_id"] for made in drafts} - {NONE}
     lasts: dict[str, str | None] = {}
     if sessions:
@@ -204,14 +220,6 @@ def write(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transact
     pairs, ends = _chains(drafts, lasts)
     rows = [{"props": made.props, "embedding": made.embedding} for made in drafts]
     MemoryRepository(parts.graph, caller, tx, parts.space.slot).create(rows, pairs, ends)
-    history = MemoryHistoryRepository(parts.graph, caller, tx)
-    if replaced := [(made.props["id"], made.supersedes) for made in drafts if made.supersedes]:
-        history.supersede(replaced)
-    if drawn := [(made.props["id"], source) for made in drafts for source in made.derived_from]:
-        history.derive(drawn)
-    link(parts, caller, tx, [(made.props["id"], made.mentions) for made in drafts])
-    if jobs := [{**made.job, "memory_id": made.props["id"]} for made in drafts if made.job]:
-        JobRepository(parts.graph, caller, tx).create(jobs)
 
 
 def link(parts: State, caller: Tenanted, tx: Transaction, found: Sequence[tuple[str, list[Mention]]]) -> None:
