@@ -13,7 +13,8 @@ SHOWN = """
 RETURN p.id AS id, p.slug AS slug, p.name AS name, p.description AS description, p.stack AS stack,
   p.repo_url AS repo_url, p.metadata AS metadata, p.created_at AS created_at, p.updated_at AS updated_at,
   p.version AS version,
-  COUNT { (p)<-[:IN_PROJECT]-() } - COUNT { MATCH (d:Decision {tenant: $tenant, project_id: p.id}) } AS memory_count
+  COUNT { (p)<-[:IN_PROJECT]-() } -
+    COUNT { MATCH (d:Decision {tenant: $tenant, project_id: p.id}) WHERE d.created_at >= 0 } AS memory_count
 """
 # A project that a memory named first is nobody's registration yet: the first POST for its slug completes it. The lock
 # comes before the look, so that of many such POSTs one wins.
@@ -34,13 +35,13 @@ LIST = (
     """
 CYPHER 25
 MATCH (p:Project {tenant: $tenant})
-WHERE p.created_at <= $before AND (p.created_at < $before OR p.id < $before_id)
-WITH p ORDER BY p.created_at DESC, p.id DESC SKIP $offset LIMIT $limit
+WHERE p.created_at <= $before AND (p.created_at < $before OR '' + p.id < $before_id)
+WITH p ORDER BY p.tenant DESC, p.created_at DESC, p.id DESC SKIP $offset LIMIT $limit
 """
     + SHOWN
     + " ORDER BY created_at DESC, id DESC"
 )
-COUNT = "CYPHER 25 MATCH (p:Project {tenant: $tenant}) RETURN count(p) AS total"
+COUNT = "CYPHER 25 MATCH (p:Project {tenant: $tenant}) WHERE p.created_at >= 0 RETURN count(p) AS total"
 LOCK = """
 CYPHER 25
 MATCH (p:Project {tenant: $tenant, slug: $slug}) SET p.updated_at = $now
@@ -66,13 +67,14 @@ KNOWN = "CYPHER 25 MATCH (p:Project {tenant: $tenant, id: $id}) RETURN p.id AS i
 BY_SLUG = "CYPHER 25 MATCH (p:Project {tenant: $tenant, slug: $slug}) RETURN p.id AS id, p.slug AS slug"
 MEMORIES = """
 CYPHER 25
-MATCH (m:Memory {tenant: $tenant, project_id: $id}) RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
+MATCH (m:Memory {tenant: $tenant, project_id: $id}) WHERE m.created_at >= 0
+RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
 """
 # By the property, not by the link: a memory committed while its project went has only that. Versions and windows are
 # part of the same index as their memory, and must be found under no project either.
 RELEASE = """
 CYPHER 25
-MATCH (m:Memory {tenant: $tenant, project_id: $id})
+MATCH (m:Memory {tenant: $tenant, project_id: $id}) WHERE m.created_at >= 0
 WITH m LIMIT $limit
 OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
 SET part.project_id = ''
@@ -85,7 +87,7 @@ RETURN count(m) AS done
 """
 RELEASE_DECISIONS = """
 CYPHER 25
-MATCH (d:Decision {tenant: $tenant, project_id: $id})
+MATCH (d:Decision {tenant: $tenant, project_id: $id}) WHERE d.created_at >= 0
 WITH d LIMIT $limit
 OPTIONAL MATCH (d)-[link:IN_PROJECT]->()
 DELETE link
@@ -108,20 +110,23 @@ WITH p WHERE NOT EXISTS { (p)--() }
 DELETE p
 RETURN $id AS id
 """
-# What a reader who opens the project should see first. Confidential memories stay out.
+# What a reader who opens the project should see first. Confidential memories stay out. Naming the equal columns first
+# lets an index be read backwards, so that the first ones cost the same in any project; `'' +` keeps the planner from
+# another index.
 HOT = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, project_id: $id, tier: 'hot'})
 WHERE m.importance >= 0 AND m.current AND m.expires_at > $now AND NOT m.archived AND m.visibility = 'private'
-RETURN m.id AS id, m.content AS content, m.title AS title, m.memory_type AS memory_type, m.importance AS importance,
-  m.created_at AS created_at
-ORDER BY m.importance DESC, m.created_at DESC, m.id LIMIT $limit
+WITH m ORDER BY m.tenant DESC, m.project_id DESC, m.tier DESC, m.importance DESC, m.created_at DESC, m.id LIMIT $limit
+RETURN m.id AS id, m.content AS content, m.title AS title, m.memory_type AS memory_type, m.importance AS importance
+ORDER BY importance DESC, m.created_at DESC, id
 """
 DECISIONS = """
 CYPHER 25
-MATCH (d:Decision {tenant: $tenant, project_id: $id}) WHERE d.created_at >= 0 AND d.status = 'active'
+MATCH (d:Decision {tenant: $tenant, project_id: $id}) WHERE d.created_at >= 0 AND '' + d.status = 'active'
+WITH d ORDER BY d.tenant DESC, d.project_id DESC, d.created_at DESC, d.id DESC LIMIT $limit
 RETURN d.id AS id, d.title AS title, d.rationale AS rationale, d.status AS status, d.created_at AS created_at
-ORDER BY d.created_at DESC, d.id DESC LIMIT $limit
+ORDER BY created_at DESC, id DESC
 """
 PATTERNS = """
 CYPHER 25
@@ -132,9 +137,10 @@ ORDER BY adopted.at DESC, t.id LIMIT $limit
 SESSIONS = """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, project: $slug}) WHERE s.created_at <= $never
+WITH s ORDER BY s.tenant DESC, s.project DESC, s.created_at DESC, s.id DESC LIMIT $limit
 RETURN s.id AS id, s.title AS title, s.status AS status, coalesce(s.summary, s.digest) AS summary,
   s.started_at AS started_at, s.ended_at AS ended_at
-ORDER BY s.created_at DESC, s.id DESC LIMIT $limit
+ORDER BY s.created_at DESC, id DESC
 """
 
 

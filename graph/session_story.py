@@ -8,6 +8,7 @@ from graph.repository import Repository
 # Beyond every seq and every UUID.
 LAST_SEQ, LAST_ID = 2**62, "g"
 
+# Here and below, naming the equal columns first lets the index carry the order, so that a page costs the same anywhere.
 # What happened in a session, each with the key it is ordered by: `at` (ms), then `place`, a text.
 TIMELINE = """
 CYPHER 25
@@ -18,13 +19,13 @@ CALL (s) {
   UNION ALL
   MATCH (m:Memory {tenant: $tenant, session_id: s.id})
   WHERE m.created_at >= $after AND (m.created_at > $after OR m.seq > $after_seq) AND m.expires_at > $now
-  WITH m ORDER BY m.created_at, m.seq LIMIT $most
+  WITH m ORDER BY m.tenant, m.session_id, m.created_at, m.seq LIMIT $most
   RETURN m.created_at AS at, '1' + right('0000000000000000000' + toString(m.seq), 19) AS place, 'memory' AS kind,
     m.id AS about
   UNION ALL
   MATCH (d:Decision {tenant: $tenant, session_id: s.id})
   WHERE d.created_at >= $after AND (d.created_at > $after OR d.id > $after_decision)
-  WITH d ORDER BY d.created_at, d.id LIMIT $most
+  WITH d ORDER BY d.tenant, d.session_id, d.created_at, d.id LIMIT $most
   RETURN d.created_at AS at, '2' + d.id AS place, 'decision' AS kind, d.id AS about
   UNION ALL
   WITH s WHERE s.status = 'ended' AND s.ended_at >= $after AND (s.ended_at > $after OR '3' > $place)
@@ -39,7 +40,7 @@ COUNTS = """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
 CALL (s) {
-  MATCH (m:Memory {tenant: $tenant, session_id: s.id}) WHERE m.expires_at > $now
+  MATCH (m:Memory {tenant: $tenant, session_id: s.id}) WHERE m.created_at >= 0 AND m.expires_at > $now
   RETURN count(m) AS stored, count(CASE WHEN m.superseded_at > $now THEN 1 END) AS memories
 }
 RETURN 1 + stored + COUNT { (s)<-[:MADE_IN]-() } + CASE WHEN s.status = 'ended' THEN 1 ELSE 0 END AS total, memories
@@ -61,7 +62,7 @@ CYPHER 25
 MATCH (m:Memory {tenant: $tenant, session_id: $id})
 WHERE m.created_at >= $after AND (m.created_at > $after OR m.seq > $after_seq)
   AND m.expires_at > $now AND m.superseded_at > $now
-WITH m ORDER BY m.created_at, m.seq SKIP $offset LIMIT $limit
+WITH m ORDER BY m.tenant, m.session_id, m.created_at, m.seq SKIP $offset LIMIT $limit
 """
     + SHOWN
     + " ORDER BY created_at, seq"
@@ -72,7 +73,8 @@ CYPHER 25
 MATCH (m:Memory {tenant: $tenant, session_id: $id})
 WHERE m.created_at >= 0 AND m.expires_at > $now AND m.superseded_at > $now AND m.visibility = 'private'
   AND NOT m.archived
-RETURN left(m.content, $most) AS content, m.importance AS importance ORDER BY m.created_at DESC, m.seq DESC LIMIT $limit
+WITH m ORDER BY m.tenant DESC, m.session_id DESC, m.created_at DESC, m.seq DESC LIMIT $limit
+RETURN left(m.content, $most) AS content, m.importance AS importance ORDER BY m.created_at DESC, m.seq DESC
 """
 KEEP_DIGEST = """
 CYPHER 25

@@ -53,24 +53,24 @@ MATCH_PROJECT = "CYPHER 25 MATCH (s:Session {tenant: $tenant, project: $project}
 MATCH_STATUS = "CYPHER 25 MATCH (s:Session {tenant: $tenant, status: $status})"
 MATCH_ALL = "CYPHER 25 MATCH (s:Session {tenant: $tenant})"
 FILTER = """
-WHERE s.created_at <= $before AND (s.created_at < $before OR s.id < $before_id)
+WHERE s.created_at <= $before AND (s.created_at < $before OR '' + s.id < $before_id)
   AND ($status IS NULL OR s.status = $status) AND ($project IS NULL OR s.project = $project)
   AND ($external_id IS NULL OR s.external_id = $external_id)
   AND ($agent_id IS NULL OR EXISTS { (s)-[:STARTED_BY]->(:Agent {tenant: $tenant, id: $agent_id}) })
 """
-LISTED = (
-    FILTER
-    + "WITH s ORDER BY s.created_at DESC, s.id DESC SKIP $offset LIMIT $limit"
-    + SHOWN
-    + " ORDER BY created_at DESC, id DESC"
-)
+PAGED = " SKIP $offset LIMIT $limit" + SHOWN + " ORDER BY created_at DESC, id DESC"
+# Naming the equal columns first lets the index be read backwards, so that a page costs the same in any list.
+ORDER_ALL = "WITH s ORDER BY s.tenant DESC, s.created_at DESC, s.id DESC" + PAGED
+ORDER_AGENT = "WITH s ORDER BY s.tenant DESC, s.agent_id DESC, s.created_at DESC, s.id DESC" + PAGED
+ORDER_PROJECT = "WITH s ORDER BY s.tenant DESC, s.project DESC, s.created_at DESC, s.id DESC" + PAGED
+ORDER_STATUS = "WITH s ORDER BY s.tenant DESC, s.status DESC, s.created_at DESC, s.id DESC" + PAGED
 COUNTED = FILTER + "RETURN count(s) AS total"
 LISTS = {
-    "external_id": MATCH_KEY + LISTED,
-    "agent_id": MATCH_AGENT + LISTED,
-    "project": MATCH_PROJECT + LISTED,
-    "status": MATCH_STATUS + LISTED,
-    "": MATCH_ALL + LISTED,
+    "external_id": MATCH_KEY + FILTER + ORDER_ALL,
+    "agent_id": MATCH_AGENT + FILTER + ORDER_AGENT,
+    "project": MATCH_PROJECT + FILTER + ORDER_PROJECT,
+    "status": MATCH_STATUS + FILTER + ORDER_STATUS,
+    "": MATCH_ALL + FILTER + ORDER_ALL,
 }
 COUNTS = {
     "external_id": MATCH_KEY + COUNTED,
@@ -126,7 +126,8 @@ RETURN s.id AS id, m.id AS last
 """
 MEMORIES = """
 CYPHER 25
-MATCH (m:Memory {tenant: $tenant, session_id: $id}) RETURN m.id AS id ORDER BY m.created_at, m.seq LIMIT $limit
+MATCH (m:Memory {tenant: $tenant, session_id: $id}) WHERE m.created_at >= 0
+RETURN m.id AS id ORDER BY m.tenant, m.session_id, m.created_at, m.seq LIMIT $limit
 """
 # Takes the earliest memories out of the session, so that what stays is a chain still. The session is locked first, as
 # writers do. Versions and windows are part of the same index as their memory, and must be found in no session either.
@@ -136,8 +137,8 @@ CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
 SET s.updated_at = $now
 WITH s
-MATCH (m:Memory {tenant: $tenant, session_id: $id})
-WITH s, m ORDER BY m.created_at, m.seq LIMIT $limit
+MATCH (m:Memory {tenant: $tenant, session_id: $id}) WHERE m.created_at >= 0
+WITH s, m ORDER BY m.tenant, m.session_id, m.created_at, m.seq LIMIT $limit
 """
     + UNCHAIN
     + """
@@ -155,7 +156,7 @@ RETURN count(m) AS done
 )
 RELEASE_DECISIONS = """
 CYPHER 25
-MATCH (d:Decision {tenant: $tenant, session_id: $id})
+MATCH (d:Decision {tenant: $tenant, session_id: $id}) WHERE d.created_at >= 0
 WITH d LIMIT $limit
 OPTIONAL MATCH (d)-[link:MADE_IN]->()
 DELETE link
