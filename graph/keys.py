@@ -46,14 +46,14 @@ WITH k, t ORDER BY k.created_at DESC, k.id DESC SKIP $offset LIMIT $limit
     + SHOWN
     + " ORDER BY created_at DESC, id DESC"
 )
-COUNT = "CYPHER 25 MATCH (k:ApiKey {account: $account}) RETURN count(k) AS total"
+COUNT = "CYPHER 25 MATCH (k:ApiKey {account: $account}) WHERE k.created_at >= 0 RETURN count(k) AS total"
 GET = "CYPHER 25 MATCH (k:ApiKey {account: $account, id: $id})-[:OPENS]->(t:Tenant)" + SHOWN
 # What is decided by looking at all keys of an account is decided by one caller at a time.
 LOCK = "CYPHER 25 MERGE (a:Account {name: $account}) SET a.touched_at = $now"
 ADMINS = """
 CYPHER 25
 MATCH (k:ApiKey {account: $account})
-WHERE 'admin' IN k.scopes AND k.revoked_at IS NULL AND k.auto_revoke_at IS NULL
+WHERE k.created_at >= 0 AND 'admin' IN k.scopes AND k.revoked_at IS NULL AND k.auto_revoke_at IS NULL
   AND (k.expires_at IS NULL OR k.expires_at > $now)
 RETURN count(k) AS admins
 """

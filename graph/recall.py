@@ -125,7 +125,7 @@ CALL (text) {
 }
 RETURN collect(df) AS dfs, collect(coalesce(top, 0.0)) AS tops
 """
-TOTAL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant}) RETURN count(m) AS total"
+TOTAL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant}) WHERE m.created_at >= 0 RETURN count(m) AS total"
 SAME_TEXT = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, content_hash: $content_hash})
@@ -168,7 +168,7 @@ class RecallRepository(Repository):
         return self._row(WORDED, filters, text=text, **parameters)
 
     def counts(self, texts: Sequence[str], most: int) -> list[tuple[int, float]]:
-        """Return for each Lucene query how many of the tenant's memories it finds (at most `most`), and the best score."""
+        """Return for each Lucene query how many memories of the tenant it finds, up to `most`, and the best score."""
         row = self.read(COUNTS, texts=list(texts), most=most)[0]
         return list(zip(row["dfs"], row["tops"], strict=True))
 

@@ -19,7 +19,8 @@ RETURN ids
 """
 STATED = """
 CYPHER 25
-MATCH (a:Entity {tenant: $tenant})-[r:RELATED_TO]->(b:Entity)
+MATCH (a:Entity {tenant: $tenant}) WHERE a.created_at >= 0
+MATCH (a)-[r:RELATED_TO]->(b:Entity)
 RETURN a.id AS source, b.id AS target, r.weight AS weight LIMIT $limit
 """
 NAMES = """
@@ -30,12 +31,12 @@ RETURN e.id AS id, e.name AS name
 """
 MEMBERS = """
 CYPHER 25
-MATCH (t:Topic {tenant: $tenant})<-[:IN_TOPIC]-(e:Entity)
+MATCH (t:Topic {tenant: $tenant})<-[:IN_TOPIC]-(e:Entity) WHERE t.rank >= 0
 RETURN t.id AS id, t.created_at AS created_at, collect(e.id) AS members
 """
 CLEAR = """
 CYPHER 25
-MATCH (t:Topic {tenant: $tenant})
+MATCH (t:Topic {tenant: $tenant}) WHERE t.rank >= 0
 DETACH DELETE t
 """
 WRITE = """
@@ -61,7 +62,7 @@ LIST = (
     "CYPHER 25 MATCH (t:Topic {tenant: $tenant}) WHERE t.rank >= $offset WITH t ORDER BY t.tenant, t.rank LIMIT $limit"
     + SHOWN
 )
-COUNT = "CYPHER 25 MATCH (t:Topic {tenant: $tenant}) RETURN count(t) AS total"
+COUNT = "CYPHER 25 MATCH (t:Topic {tenant: $tenant}) WHERE t.rank >= 0 RETURN count(t) AS total"
 GET = "CYPHER 25 MATCH (t:Topic {tenant: $tenant, id: $id})" + SHOWN
 DUE = """
 CYPHER 25

@@ -33,7 +33,7 @@ WITH w ORDER BY w.created_at DESC, w.id DESC SKIP $offset LIMIT $limit
     + SHOWN
     + " ORDER BY created_at DESC, id DESC"
 )
-COUNT = "CYPHER 25 MATCH (w:Webhook {tenant: $tenant}) RETURN count(w) AS total"
+COUNT = "CYPHER 25 MATCH (w:Webhook {tenant: $tenant}) WHERE w.created_at >= 0 RETURN count(w) AS total"
 LOCK = """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id}) SET w.updated_at = $now
@@ -67,7 +67,7 @@ RETURN w.secret AS secret, CASE WHEN w.old_secret_until > $now THEN w.old_secret
 DELETE = """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id})
-OPTIONAL MATCH (d:Delivery {tenant: $tenant, webhook_id: w.id})
+OPTIONAL MATCH (d:Delivery {tenant: $tenant, webhook_id: w.id}) WHERE d.created_at >= 0
 WITH w, collect(d) AS deliveries
 FOREACH (d IN deliveries | DETACH DELETE d)
 DETACH DELETE w

@@ -13,7 +13,7 @@ from app.auth import Principal
 from app.errors import invalid
 from app.ids import is_uuid, new_id
 from app.schemas.common import METADATA_BYTES
-from app.services.extract import name_key
+from app.services.extract import is_date_key, name_key
 from app.services.refer import agent_created
 from app.state import State
 from graph.entities import EntityRepository
@@ -46,7 +46,7 @@ def named(name: str, entity_type: str) -> dict[str, Any]:
         "name": name,
         "name_key": key,
         "padded": f" {key} ",
-        "noise": key.isdigit(),
+        "noise": is_date_key(key),
         "entity_type": entity_type,
         "key": f"{key}|{entity_type}",
     }
