@@ -13,7 +13,7 @@ from app.auth import Principal
 from app.embeddings import EmbedderError
 from app.schemas.memories import MemoryCreate, SearchIn
 from app.services.recall import search
-from app.services.remember import draft, write
+from app.services.remember import EMBED, draft, job, write
 from app.state import State
 from graph.driver import Transaction
 from graph.errors import GraphError
@@ -50,10 +50,13 @@ def warm_up(parts: State) -> None:
     """Run each of the common paths once, leaving nothing behind."""
     body = MemoryCreate().load(BODY)
     made = draft(parts, body, parts.embedder.embed_documents([body["content"]])[0])
-    made.props["seq"] = 0
+    waiting = draft(parts, body)
+    waiting.job = job(EMBED)
+    made.props["seq"] = waiting.props["seq"] = 0
 
     def work(tx: Transaction) -> None:
         write(parts, NOBODY, [made], tx)
+        write(parts, NOBODY, [waiting], tx)
         MemoryRepository(parts.graph, NOBODY, tx).get(made.props["id"])
         raise RolledBack
 

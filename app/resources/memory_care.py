@@ -51,7 +51,12 @@ class MemoryMaintenance(MethodView):
     @blueprint.arguments(MaintenanceIn)
     @blueprint.response(200, MaintenanceOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Demote what is of little importance, and archive what was cold for long"""
+        """Demote what is of little importance, and archive what was cold for long
+
+        A warm memory with an importance below 0.4 becomes cold at once; one with at most 0.5 becomes cold when nobody
+        changed it for 90 days. A cold memory that nobody changed for 180 days is archived, unless a decision is based
+        on it. Hot memories are never touched.
+        """
         return {"action": body["action"], **demote_cold(state(), principal())}
 
 
