@@ -9,9 +9,18 @@ from graph.records import Row, Rows
 from graph.repository import Repository
 
 # Finds or makes the `entity` of each row's name. Rows come sorted by key, so that two writers of the same names lock
-# them in the same order.
+# them in the same order. All names are locked (a property set to itself) before any entity is looked at: who deletes or
+# merges an entity locks its names first, so nobody links to one that is going. A name that went while we waited for it
+# is merged anew below.
 RESOLVED = """
 CYPHER 25
+CALL () {
+  UNWIND $rows AS row
+  MERGE (n:EntityName {tenant: $tenant, key: row.key})
+  ON CREATE SET n.name = row.name, n.scope_tokens = $scope_tokens, n.created_at = $now
+  SET n.created_at = n.created_at
+  RETURN count(n) AS locked
+}
 UNWIND $rows AS row
 MERGE (n:EntityName {tenant: $tenant, key: row.key})
 ON CREATE SET n.name = row.name, n.scope_tokens = $scope_tokens, n.created_at = $now
@@ -59,9 +68,14 @@ RETURN e.id AS id, e.name AS name, e.entity_type AS entity_type, e.metadata AS m
 CREATE = (
     """
 CYPHER 25
+CALL () {
+  MERGE (n:EntityName {tenant: $tenant, key: $name_key})
+  ON CREATE SET n.name = $name, n.scope_tokens = $scope_tokens, n.created_at = $now
+  SET n.updated_at = $now
+  RETURN count(n) AS locked
+}
 MERGE (n:EntityName {tenant: $tenant, key: $name_key})
 ON CREATE SET n.name = $name, n.scope_tokens = $scope_tokens, n.created_at = $now
-SET n.updated_at = $now
 WITH n
 CALL (n) {
   OPTIONAL MATCH (n)-[:NAMES]->(known:Entity {entity_type: $entity_type, tenant: $tenant})
@@ -150,9 +164,14 @@ WITH e
 # The old spelling stays and leads here, so that texts that use it still do.
 CLAIM_NAME = """
 CYPHER 25
+CALL () {
+  MERGE (n:EntityName {tenant: $tenant, key: $name_key})
+  ON CREATE SET n.name = $name, n.scope_tokens = $scope_tokens, n.created_at = $now
+  SET n.updated_at = $now
+  RETURN count(n) AS locked
+}
 MERGE (n:EntityName {tenant: $tenant, key: $name_key})
 ON CREATE SET n.name = $name, n.scope_tokens = $scope_tokens, n.created_at = $now
-SET n.updated_at = $now
 WITH n
 MATCH (e:Entity {tenant: $tenant, id: $id})
 WITH n, e, EXISTS { MATCH (n)-[:NAMES]->(other:Entity) WHERE other <> e AND other.entity_type = $entity_type } AS taken,

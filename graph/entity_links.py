@@ -1,16 +1,20 @@
 """Links between memories and entities that a client makes, removes or follows."""
 
 from graph.clock import now_ms
+from graph.errors import NotFound
 from graph.labels import NEVER
 from graph.memories import NEWEST_FIRST, SHOWN
 from graph.records import Row, Rows
 from graph.repository import Repository
 
-# `r.id` tells the one that made the link from those that met it; merging locks both ends.
+# The entity is locked first, so that writers of the same link wait instead of deadlocking. `r.id` tells the one that
+# made the link from those that met it.
 LINK = """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $entity_id})
-MATCH (m:Memory {tenant: $tenant, id: $memory_id})
+SET e.updated_at = $now
+WITH e WHERE e.id IS NOT NULL
+MATCH (m:Memory {tenant: $tenant, id: $memory_id}) WHERE m.current AND m.expires_at > $now
 MERGE (m)-[r:MENTIONS]->(e)
 ON CREATE SET r.id = $id, r.confidence = 1.0, r.about = false, r.from = $now, r.to = $never
 SET r.source = 'manual', r.relationship = coalesce($relationship, r.relationship, 'mentioned_in')
@@ -63,16 +67,19 @@ class EntityLinkRepository(Repository):
     kind = "Link"
 
     def link(self, id: str, entity_id: str, memory_id: str, relationship: str | None) -> Row:
-        """Tie a memory to an entity; return the link, and in `created` whether it is new.
+        """Tie a memory to a known entity; return the link, and in `created` whether it is new.
 
         `id` marks a new link. A link that is there already takes the relationship, where one is given, and is from
         then on one made by hand, which no later edit of the memory's text removes.
 
         Raises:
-            NotFound: no such entity or memory.
+            NotFound: no such memory.
         """
         parameters = {"entity_id": entity_id, "memory_id": memory_id, "relationship": relationship}
-        return self.write_one(LINK, id=id, now=now_ms(), never=NEVER, **parameters)
+        found = self.write(LINK, id=id, now=now_ms(), never=NEVER, **parameters)
+        if not found:
+            raise NotFound("Memory")
+        return found[0]
 
     def unlink(self, entity_id: str, memory_id: str) -> None:
         """Take the link between a memory and an entity away.

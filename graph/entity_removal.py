@@ -8,6 +8,14 @@ from graph.errors import NotFound
 from graph.records import Row
 from graph.repository import Repository
 
+# Names are locked before their entities, as writers of mentions do: nobody then links to an entity that is going.
+LOCK_NAMES = """
+CYPHER 25
+UNWIND $ids AS id
+MATCH (n:EntityName)-[:NAMES]->(:Entity {tenant: $tenant, id: id})
+WITH DISTINCT n ORDER BY n.key
+SET n.updated_at = $now
+"""
 # Both are locked in the order of their ids before anything moves; a row without an id was deleted meanwhile.
 LOCK_BOTH = """
 CYPHER 25
@@ -90,7 +98,11 @@ DETACH DELETE e
 """
 UNLINK_SOME = """
 CYPHER 25
-MATCH (:Entity {tenant: $tenant, id: $id})<-[r:MENTIONS|ABOUT]-()
+MATCH (e:Entity {tenant: $tenant, id: $id})
+WHERE COUNT { (e)<-[:MENTIONS]-() } > $batch
+SET e.updated_at = $now
+WITH e
+MATCH (e)<-[r:MENTIONS|ABOUT]-()
 WITH r LIMIT $batch
 DELETE r
 RETURN count(*) AS gone
@@ -103,7 +115,6 @@ SET e.updated_at = $now
 WITH e WHERE e.id IS NOT NULL
 CALL (e) {
   MATCH (n:EntityName)-[:NAMES]->(e)
-  SET n.updated_at = $now
   WITH n, e WHERE NOT EXISTS { MATCH (n)-[:NAMES]->(other:Entity) WHERE other <> e }
   DETACH DELETE n
 }
@@ -131,7 +142,6 @@ WITH e WHERE e.id IS NOT NULL AND coalesce(e.source, 'manual') <> 'manual'
   AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)-[:RELATED_TO|SAME_AS]-() }
 CALL (e) {
   MATCH (n:EntityName)-[:NAMES]->(e)
-  SET n.updated_at = $now
   WITH n, e WHERE NOT EXISTS { MATCH (n)-[:NAMES]->(other:Entity) WHERE other <> e }
   DETACH DELETE n
 }
@@ -161,6 +171,7 @@ class EntityRemovalRepository(Repository):
             pass
 
     def _merge_some(self, tx: Repository, id: str, into: str, metadata: str) -> bool:
+        tx.write(LOCK_NAMES, ids=[id], now=now_ms())
         if len(tx.write(LOCK_BOTH, ids=[id, into], now=now_ms())) < 2:
             raise NotFound(self.kind)
         ends = {"id": id, "into": into}
@@ -191,10 +202,11 @@ class EntityRemovalRepository(Repository):
         Raises:
             NotFound: no such entity.
         """
-        while self.write(UNLINK_SOME, id=id, batch=BATCH)[0]["gone"] == BATCH:
+        while self.write(UNLINK_SOME, id=id, batch=BATCH, now=now_ms())[0]["gone"]:
             pass
 
         def work(tx: Repository) -> None:
+            tx.write(LOCK_NAMES, ids=[id], now=now_ms())
             if not tx.write(DELETE, id=id, now=now_ms()):
                 raise NotFound(self.kind)
             tx.write(NAMES_CHANGED, now=now_ms())
@@ -209,6 +221,7 @@ class EntityRemovalRepository(Repository):
         """Delete those of `ids` that extraction made and nothing mentions any more; return how many."""
 
         def work(tx: Repository) -> int:
+            tx.write(LOCK_NAMES, ids=list(ids), now=now_ms())
             gone = int(tx.write(DELETE_UNUSED, ids=sorted(ids), now=now_ms())[0]["gone"])
             if gone:
                 tx.write(NAMES_CHANGED, now=now_ms())

@@ -174,7 +174,7 @@ class NameCache:
         made = Held(names, stamp, ended, ended - started, ended, names, is_stale=len(found) >= most < MOST_NAMES)
         with self._lock:
             last = self._held.get(tenant)
-            if last is not None and last is before:
+            if last is not None and (before is None or last is before):
                 # What was noted while we read may or may not be in what we read.
                 made.recent, made.gone = last.recent[known_recent:], last.gone[known_gone:]
                 made.is_stale = made.is_stale or last.is_stale
