@@ -69,7 +69,7 @@ class AgentItem(MethodView):
         return deleted("agent", agent_id)
 
 
-@blueprint.route("/<agent>/stats")
+@blueprint.route("/<path:agent>/stats")  # a name may hold a slash
 class AgentStats(MethodView):
     @blueprint.response(200, AgentStatsOut)
     @blueprint.alt_response(404, "NotFoundError")
