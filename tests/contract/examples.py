@@ -187,12 +187,7 @@ BODIES: dict[str, Make] = {
     "POST /v2/context": lambda w: {"query": STORY, "exclude_memory_ids": [w.id("memory_id")]},
     "POST /v2/memories": lambda w: {"content": w.text(), "agent_id": "iris", "project": w.fresh("billing")},
     "POST /v1/embed": lambda w: {"text": STORY, "prefix": "search_document"},
-    "POST /v1/extraction/keys": lambda w: {
-        "provider": "openai",
-        "api_key": w.text("sk-example"),
-        "model": w.text("small-1"),
-        "label": w.text("team"),
-    },
+    "POST /v1/extraction/keys": lambda w: {"provider": "openai", "api_key": w.text("sk-example"), "model": w.text("m")},
     "POST /v1/agents": lambda w: {
         "name": w.fresh("iris"),
         "description": w.text("Keeps notes"),
@@ -223,20 +218,16 @@ BODIES: dict[str, Make] = {
         "metadata": {"team": w.text("platform")},
     },
     "PUT /v1/projects/{slug}": lambda w: {
-        "name": w.text("Billing Service"),
-        "stack": {"databases": [w.text("postgresql")]},
-        "metadata": {"by": w.text("Priya")},
+        "name": w.text("Billing"),
+        "stack": {"a": w.text()},
+        "metadata": {"a": w.text()},
     },
     RELATE: lambda w: {
         "target_project": w.id("known_slug"),
         "relationship_type": w.text("depends_on"),
         "metadata": {"since": w.text("2024")},
     },
-    "POST /v1/projects/impact-analysis": lambda w: {
-        "project": w.id("slug"),
-        "change_description": STORY,
-        "min_score": 0,
-    },
+    "POST /v1/projects/impact-analysis": lambda w: {"project": w.id("slug"), "change_description": STORY},
     "POST /v1/decisions": lambda w: {
         "title": w.text("Keep the Billing Service on PostgreSQL"),
         "rationale": w.text("Priya Raman knows it"),
