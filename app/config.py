@@ -118,6 +118,8 @@ class Settings:
     delete_body_agents: str = _setting(
         "LOCI_DELETE_BODY_AGENTS", "", "More User-Agent prefixes whose DELETE is answered with a body, comma separated."
     )
+    url: str = _setting("LOCI_URL", "", "Where client commands go; empty: what `credentials.json` says.")
+    api_key: str = _setting("LOCI_API_KEY", "", "Key of client commands; empty: from `credentials.json`.", secret=True)
 
     @property
     def home_path(self) -> Path:

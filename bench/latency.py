@@ -30,7 +30,7 @@ THINGS = (
 VERBS = "moved rewrote tested broke repaired measured documented reviewed deployed postponed split merged".split()
 PLACES = "Lisbon Nairobi Osaka Tallinn Bogota Leeds Zagreb Hanoi Denver Tunis".split()
 REASONS = (
-    "because the tests were slow|after the outage in spring|to save memory on small machines|since the contract changed|"
+    "because the tests were slow|after the outage in spring|to save memory on small machines|since the rules changed|"
     "while everybody else was travelling|as the customers had asked for years|before the audit could start|"
     "so that nobody has to wait for it again|although the budget was spent|and wrote down what went wrong"
 ).split("|")
