@@ -22,7 +22,7 @@ def python() -> Path:
     """Return the interpreter that has the client, making its environment when it is not there yet."""
     folder = _folder()
     done, found = folder / "complete", folder / "bin" / "python"
-    with FileLock(folder.with_suffix(".lock")):
+    with FileLock(folder.parent / f"{folder.name}.lock"):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             pip = [str(found), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
