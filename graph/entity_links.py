@@ -7,12 +7,12 @@ from graph.memories import NEWEST_FIRST, SHOWN
 from graph.records import Row, Rows
 from graph.repository import Repository
 
-# The entity is locked first, so that writers of the same link wait instead of deadlocking. `r.id` tells the one that
-# made the link from those that met it.
+# The entity is locked first, so that writers of the same link wait instead of deadlocking; a property set to itself
+# changes nothing where the memory is unknown. `r.id` tells the one that made the link from those that met it.
 LINK = """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $entity_id})
-SET e.updated_at = $now
+SET e.created_at = e.created_at
 WITH e WHERE e.id IS NOT NULL
 MATCH (m:Memory {tenant: $tenant, id: $memory_id}) WHERE m.current AND m.expires_at > $now
 MERGE (m)-[r:MENTIONS]->(e)

@@ -13,14 +13,15 @@ RETURN r.id AS id, r.type AS relationship_type, r.weight AS weight, r.metadata A
   r.from AS created_at, a.id AS source_entity_id, a.name AS source_name, b.id AS target_entity_id,
   b.name AS target_name
 """
-# Both ends are locked first, in the order of their ids: writers of the same relation wait instead of deadlocking.
+# Both ends are locked first, in the order of their ids: writers of the same relation wait instead of deadlocking. A
+# property set to itself locks and changes nothing, for the case that one end is unknown.
 STATE = (
     """
 CYPHER 25
 CALL () {
   UNWIND CASE WHEN $source_id < $target_id THEN [$source_id, $target_id] ELSE [$target_id, $source_id] END AS id
   MATCH (n:Entity {tenant: $tenant, id: id})
-  SET n.updated_at = $now
+  SET n.created_at = n.created_at
   RETURN count(n) AS locked
 }
 MATCH (a:Entity {tenant: $tenant, id: $source_id})
