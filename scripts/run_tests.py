@@ -26,6 +26,8 @@ KEPT_NAMES = frozenset(
     }
 )  # fmt: skip
 KEPT_PREFIXES = ("PIP_", "LOCI_TEST_")
+# Two processes share the one database; each begins with a half of the tests, so that neighbours share their fixtures.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal", "-q")
 
 
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
@@ -64,7 +66,7 @@ def main(arguments: list[str]) -> int:
             if fetched:
                 return fetched
         rest = [argument for argument in arguments if argument != "--no-fetch"]
-        return run([sys.executable, "-m", "pytest", *rest], environment)
+        return run([sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *rest], environment)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
