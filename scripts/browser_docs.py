@@ -15,7 +15,7 @@ from app.local.home import Home
 from graph.driver import Connection, Graph
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "browser.md"
-QUESTION = re.compile(r"```cypher\n(?P<query>.*?)```\n\n(?P<answer>(?:\|.*\n)*)\n?", re.DOTALL)
+QUESTION = re.compile(r"```cypher\n(?P<query>.*?)```\n\n(?P<answer>(?:\|[^\n]*\n)*)\n?", re.DOTALL)
 
 
 def questions(text: str) -> list[tuple[str, str]]:
