@@ -56,9 +56,12 @@ WITH a
 """
     + SHOWN
 )
+# Locked before it goes: of several that delete it at once, the later ones find nothing.
 DELETE = """
 CYPHER 25
 MATCH (a:Agent {tenant: $tenant, id: $id})
+SET a.updated_at = $now
+WITH a WHERE EXISTS { (:Agent {tenant: $tenant, id: $id}) }
 DETACH DELETE a
 RETURN $id AS id
 """
@@ -149,7 +152,7 @@ class AgentRepository(Repository):
         Raises:
             NotFound: no such agent.
         """
-        self.write_one(DELETE, id=id)
+        self.write_one(DELETE, id=id, now=now_ms())
 
     def stats(self, id: str) -> Row:
         """Return counts of what the agent holds.

@@ -162,15 +162,16 @@ CALL (m, s) {
   DELETE i, o, l
 }
 """
-# The session is locked first, as writers do; then the chain is closed over the gap, and all that is the memory's goes.
+# The session is locked first, as writers do, then the memory: of several that delete it, the later ones find nothing.
+# Then the chain is closed over the gap, and all that is the memory's goes.
 DELETE = (
     """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 OPTIONAL MATCH (m)-[:IN_SESSION]->(s:Session)
-SET s.updated_at = $now
-WITH m, s
+SET s.updated_at = $now, m.updated_at = $now
+WITH m, s, wanted WHERE EXISTS { (:Memory {tenant: $tenant, id: wanted}) }
 """
     + UNCHAIN
     + """

@@ -9,7 +9,7 @@ import marshmallow as ma
 import orjson
 from marshmallow import ValidationError, fields, validate
 
-from app.clock import iso, seconds
+from app.clock import iso, now_ms, seconds
 from app.ids import is_uuid
 
 METADATA_BYTES = 10_240
@@ -104,6 +104,16 @@ class Moment(fields.Field[int]):
         except ValueError as error:
             raise ValidationError("must be an ISO 8601 time or unix seconds") from error
         return _in_range((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+class Future(Moment):
+    """A time that has not passed."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        if found <= now_ms():
+            raise ValidationError("must lie in the future")
+        return found
 
 
 class IsoTime(fields.Field[Any]):

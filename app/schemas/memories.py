@@ -10,6 +10,7 @@ from app.schemas.agents import Name
 from app.schemas.common import (
     DEEPEST,
     Fraction,
+    Future,
     Id,
     IsoTime,
     Metadata,
@@ -124,7 +125,7 @@ class MemoryFields(Schema):
     auto_extract_entities = fields.Boolean(metadata={"description": "False: find no names in it."})
     title = Text(500, metadata={"description": "What it is about.", "example": "Billing deploys"})
     occurred_at = Moment(metadata={"description": "When what it tells took place.", "example": "2026-03-03T09:00:00Z"})
-    expires_at = Moment(metadata={"description": "When it is to be gone, from this moment on exactly."})
+    expires_at = Future(metadata={"description": "When it is to be gone, from this moment on exactly."})
     supersedes = Id(
         metadata={"description": "A memory that this one replaces: search and lists leave it out from now on."}
     )
@@ -162,7 +163,7 @@ class BatchCreate(Schema):
     """Up to 100 memories. Each is checked by itself: a bad one does not fail the others."""
 
     memories = fields.List(
-        fields.Raw(metadata={"allOf": [{"$ref": "#/components/schemas/BatchItem"}]}), required=True,
+        fields.Raw(allow_none=True, metadata={"allOf": [{"$ref": "#/components/schemas/BatchItem"}]}), required=True,
         validate=validate.Length(1, 100, error="must hold between {min} and {max} memories"),
         metadata={"description": "Objects as for a single store."},
     )  # fmt: skip
@@ -215,7 +216,7 @@ class MemoryUpdate(Schema):
     visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "`private` or `confidential`."})
     title = Text(500, metadata={"description": "What it is about."})
     occurred_at = Moment(metadata={"description": "When what it tells took place."})
-    expires_at = Moment(metadata={"description": "When it is to be gone."})
+    expires_at = Future(metadata={"description": "When it is to be gone."})
 
 
 class MemoryFilter(Schema):

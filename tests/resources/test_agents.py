@@ -162,6 +162,11 @@ class TestDelete:
         assert response.status_code == 200
         assert response.get_json() == {"id": agent["id"], "object": "agent", "deleted": True}
 
+    def test_by_sixteen_at_once_succeeds_for_one(self, caller: Caller) -> None:
+        path = f"/v1/agents/{create(caller)['id']}"
+        answers = at_once([partial(caller.delete, path)] * 16)
+        assert sorted(answer.status_code for answer in answers) == [204] + [404] * 15
+
     def test_leaves_a_name_free_for_a_new_agent(self, caller: Caller) -> None:
         first = create(caller)
         caller.delete(f"/v1/agents/{first['id']}")
