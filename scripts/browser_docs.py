@@ -1,6 +1,6 @@
 """Fill the answers in docs/browser.md from a server that holds the demo; with `--check`, only compare.
 
-    LOCI_HOME=... python -m scripts.browser_docs [--check]
+LOCI_HOME=... python -m scripts.browser_docs [--check]
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Caller:
             headers.setdefault("Authorization", f"Bearer {self.key}")
         if json is not None:
             options["json"] = json
-        return cast(TestResponse, self.app.test_client().open(path, method=verb, headers=headers, **options))
+        return self.app.test_client().open(path, method=verb, headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """GET."""

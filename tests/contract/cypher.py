@@ -66,7 +66,7 @@ def _parts(name: str, value: ast.expr) -> list[tuple[str, ast.expr]]:
     if not isinstance(value, ast.Dict):
         return [(name, value)]
     return [
-        (f"{name}[{key.value}]", item)
+        (f"{name}[{key.value!s}]", item)
         for key, item in zip(value.keys, value.values, strict=True)
         if isinstance(key, ast.Constant)
     ]

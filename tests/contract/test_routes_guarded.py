@@ -236,7 +236,8 @@ def _verbs_on(concrete: str) -> set[str]:
 def _renamed(body: dict[str, Any], world: World) -> dict[str, Any]:
     """Return the body with a name of its own, where the one used may be taken by now."""
     return {
-        name: world.fresh("again") if v and name in {"name", "alias", "slug", "external_id"} else v for name, v in body.items()
+        name: world.fresh("again") if v and name in {"name", "alias", "slug", "external_id"} else v
+        for name, v in body.items()
     }
 
 
