@@ -11,7 +11,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, cast
 
+import limits
 from environs import Env, EnvValidationError
+from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
 Network = IPv4Network | IPv6Network
@@ -37,6 +39,14 @@ def _setting(variable: str, default: Any, help: str, **extra: Any) -> Any:
     kind = {bool: "bool", int: "int", float: "float"}.get(type(default), "str")
     kind = extra.pop("kind", kind)
     return field(default=default, metadata={"setting": Setting(variable, kind, default, help, **extra)})
+
+
+def _rate(text: str) -> None:
+    try:
+        if text != "unlimited":
+            limits.parse_many(text)
+    except ValueError as error:
+        raise ValidationError("Write it as `100/minute`, or `unlimited`.") from error
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,9 @@ class Settings:
     llm_timeout: float = _setting(
         "LOCI_LLM_TIMEOUT", 10.0, "Seconds before rules take over from the chat model.", validate=Range(0.1, 300)
     )
-    rate_limit: str = _setting("LOCI_RATE_LIMIT", "100/minute", "Requests a key may make; `unlimited` lifts it.")
+    rate_limit: str = _setting(
+        "LOCI_RATE_LIMIT", "100/minute", "Requests a key may make; `unlimited` lifts it.", validate=_rate
+    )
     quota: int = _setting("LOCI_QUOTA", 0, "Memories a tenant may hold; 0: as many as fit.", validate=Range(min=0))
     redis_url: str = _setting("REDIS_URL", "", "Shared limits of several API processes.", secret=True)
     key_pepper: str = _setting(
