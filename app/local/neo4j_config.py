@@ -138,6 +138,9 @@ def settings(config: ServerConfig) -> dict[str, str]:
         "dbms.usage_report.enabled": "false",
         "client.allow_telemetry": "false",
         "server.bolt.telemetry.enabled": "false",
+        # After storms of deadlocks a request was seen never to be answered: the driver gives up after two of these and
+        # tries again, instead of after two minutes. Long queries keep sending signs of life and are not cut.
+        "server.bolt.connection_keep_alive": "5s",
         "dbms.fleet_manager.enabled": "false",
         "server.fleet_discovery.enabled": "false",
     }
