@@ -6,6 +6,7 @@ write. A cursor holds the sort key of the last row shown and the total counted f
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,10 @@ from graph.labels import NEVER
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+NO_CURSOR = "must be the `next_cursor` of an earlier page"
+# What rows are told apart by: an id, a slug, a namespace, or a number.
+TIE = re.compile(r"[\w.:/@-]{1,255}", re.ASCII)
+SEQ = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,19 @@ class Position:
     before_id: str = ""
     offset: int = 0
     total: int | None = None
+
+    @property
+    def before_seq(self) -> int:
+        """The last row's number, in lists whose rows are told apart by one.
+
+        Raises:
+            Invalid: the cursor is of another list.
+        """
+        if not self.before_id:
+            return 0
+        if not SEQ.fullmatch(self.before_id):
+            raise invalid("cursor", NO_CURSOR)
+        return int(self.before_id)
 
 
 class PageArgs(Schema):
@@ -60,11 +78,15 @@ def position(args: dict[str, Any]) -> Position:
         return Position(offset=offset)
     try:
         before, before_id, total = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not 0 <= int(before) <= NEVER:
-            raise ValueError
-        return Position(int(before), str(before_id), 0, int(total))
-    except (binascii.Error, ValueError, TypeError, OverflowError) as error:
-        raise invalid("cursor", "must be the `next_cursor` of an earlier page") from error
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise invalid("cursor", NO_CURSOR) from error
+    if not (_counts(before) and _counts(total) and (type(before_id) is int or TIE.fullmatch(str(before_id)))):
+        raise invalid("cursor", NO_CURSOR)
+    return Position(before, str(before_id), 0, total)
+
+
+def _counts(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= NEVER
 
 
 def page(

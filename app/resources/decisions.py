@@ -159,7 +159,7 @@ class DecisionMemories(MethodView):
         """List the memories a decision rests on, newest first"""
         at, limit = position(args), args["limit"]
         decisions().get(decision_id)
-        rows = links().memories(decision_id, at.before, int(at.before_id or 0), at.offset, limit + 1)
+        rows = links().memories(decision_id, at.before, at.before_seq, at.offset, limit + 1)
         shown_rows = [memory_shown(row) for row in rows]
         return page(shown_rows, limit, at, lambda: links().count_memories(decision_id), tie="seq")
 

@@ -148,7 +148,7 @@ class EntityMemories(MethodView):
         """List the memories that mention an entity, newest first"""
         at, limit, archived = position(args), args["limit"], args["include_archived"]
         entities().get(entity_id)
-        rows = links().memories(entity_id, at.before, int(at.before_id or 0), at.offset, limit + 1, archived)
+        rows = links().memories(entity_id, at.before, at.before_seq, at.offset, limit + 1, archived)
         shown_rows = [memory_shown(row) for row in rows]
         return page(shown_rows, limit, at, lambda: links().count(entity_id, archived), tie="seq")
 

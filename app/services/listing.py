@@ -69,7 +69,7 @@ class Listing:
             yield [row["id"] for row in rows if self._passes(row["metadata"])]
 
     def _bounds(self, at: Position) -> Row:
-        before, seq = at.before, int(at.before_id or 0)
+        before, seq = at.before, at.before_seq
         if self.created_before is not None and self.created_before <= before:
             before, seq = self.created_before, 0
         return {"before": before, "before_seq": seq}
