@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from neo4j import Driver, GraphDatabase, ManagedTransaction, Query, RoutingControl, Session, unit_of_work
-from neo4j.exceptions import Neo4jError
+from neo4j.exceptions import DriverError
 
 from graph.errors import Unavailable, Unsupported, Vanished, translated
 from graph.records import Row, rows
@@ -16,6 +16,7 @@ from graph.records import Row, rows
 T = TypeVar("T")
 
 VANISHED_ATTEMPTS = 6
+SCHEMES = frozenset({"bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"})
 LOWEST_VERSION = (2026, 6)
 BROKEN_VERSIONS: dict[tuple[int, ...], str] = {
     (2026, 8, 0): "Its query results cannot be trusted; the vendor withdrew it."
@@ -178,6 +179,10 @@ def open_driver(connection: Connection) -> Driver:
     Raises:
         Unsupported: the address or the credentials cannot be understood.
     """
+    remedy = "Use bolt://host:port or neo4j://host:port."
+    scheme = connection.uri.partition("://")[0]
+    if scheme not in SCHEMES:
+        raise Unsupported(f"NEO4J_URI cannot be used: its scheme is {scheme or 'missing'!r}.", remedy)
     try:
         return GraphDatabase.driver(
             connection.uri,
@@ -191,10 +196,8 @@ def open_driver(connection: Connection) -> Driver:
             telemetry_disabled=True,
             user_agent="loci",
         )
-    except (ValueError, Neo4jError) as error:
-        raise Unsupported(
-            f"NEO4J_URI cannot be used: {error}.", "Use bolt://host:port or neo4j://host:port."
-        ) from error
+    except (ValueError, DriverError) as error:
+        raise Unsupported(f"NEO4J_URI cannot be used: {error}.", remedy) from error
 
 
 def refuse_version(version: str) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from neo4j import exceptions as driver_errors
 
 VANISHED = "Neo.ClientError.Statement.EntityNotFound"
+REFUSED = "Neo.ClientError.Security."
 POPULATING = ("populating", "come online", "index is not online", "IndexNotFound")
 BUSY = "The database is busy with conflicting writes; try again"
 TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
@@ -103,6 +104,8 @@ def _translation(error: BaseException | None) -> GraphError | None:
 def _by_code(error: driver_errors.Neo4jError) -> GraphError | None:
     if error.code == VANISHED:
         return Vanished("Another request deleted what this one was writing; try again")
+    if str(error.code).startswith(REFUSED):
+        return Unsupported("The database refuses the user or the password.", "Check NEO4J_USER and NEO4J_PASSWORD.")
     if str(error.code).startswith(TIMED_OUT):
         return Unavailable("The database took too long; try again")
     if _is_populating(error):
