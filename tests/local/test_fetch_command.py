@@ -23,18 +23,18 @@ def run(*arguments: str) -> Result:
 
 
 class TestNeeded:
-    def test_a_bare_machine_needs_server_browser_and_model(self) -> None:
-        assert needed_artifacts(Settings()) == ["neo4j", "browser", "bge-small"]
+    def test_a_bare_machine_needs_server_browser_model_and_pages(self) -> None:
+        assert needed_artifacts(Settings()) == ["neo4j", "browser", "bge-small", "api-docs"]
 
-    def test_with_a_server_of_ones_own_the_model_is_enough(self) -> None:
-        assert needed_artifacts(Settings(neo4j_uri="bolt://db:7687", neo4j_password="x")) == ["bge-small"]
+    def test_with_a_server_of_ones_own_model_and_pages_are_enough(self) -> None:
+        assert needed_artifacts(Settings(neo4j_uri="bolt://db:7687", neo4j_password="x")) == ["bge-small", "api-docs"]
 
     def test_a_named_model_is_fetched_instead(self) -> None:
-        assert needed_artifacts(Settings(embedding_model="minilm"))[-1] == "minilm"
+        assert "minilm" in needed_artifacts(Settings(embedding_model="minilm"))
 
-    def test_a_remote_model_needs_no_file(self) -> None:
+    def test_a_remote_model_needs_no_file_but_the_pages(self) -> None:
         settings = Settings(embedder="openai", openai_api_key="x", neo4j_uri="bolt://db:7687", neo4j_password="x")
-        assert needed_artifacts(settings) == []
+        assert needed_artifacts(settings) == ["api-docs"]
 
 
 class TestCommand:
@@ -42,7 +42,7 @@ class TestCommand:
         monkeypatch.setattr("app.cli.fetch.fetch_artifact", lambda name, home, *rest, verify: home.artifacts / name)
         answer = run()
         assert answer.exit_code == 0
-        assert [line.split(":")[0] for line in answer.output.splitlines()] == ["neo4j", "browser", "bge-small"]
+        assert [line.split(":")[0] for line in answer.output.splitlines()] == ["neo4j", "browser", "bge-small", "api-docs"]
         assert str(home) in answer.output
 
     def test_without_a_network_there_is_one_error_with_remedies(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,3 +293,9 @@ class TestLookalikes:
     def test_a_trade_as_family_name_leaves_a_person(self) -> None:
         found = {m.name: m.entity_type for m in extract("Jonas Weber worries about the budget.")}
         assert found == {"Jonas Weber": "person"}
+
+
+def test_a_name_spelled_with_two_spaces_ends_where_it_ends() -> None:
+    text = "We met Ada  Lovelace there."
+    mention = next(m for m in extract(text) if m.name == "Ada Lovelace")
+    assert text[mention.start : mention.end] == "Ada  Lovelace"

@@ -166,10 +166,11 @@ class NameFinder:
             return None
         kind, sure = kind_of(tokens, self._before(start), self._after(end), honorific=honorific, quoted=False)
         if kind == "technology" and (short := _DECIMAL.sub("", name)) and short != name and listed_type(name) is None:
+            end -= len(name) - len(short)
             name = short
         if opening and len(tokens) == 1 and sure < 0.8:
             sure -= 0.1
-        return Name(start, start + len(name), name, kind, sure)
+        return Name(start, end, name, kind, sure)
 
     def _trim(self, pieces: list[tuple[int, str]], opening: bool) -> tuple[list[tuple[int, str]], bool, bool]:
         """Without sentence openers, honorifics and roles; whether an honorific was there; whether anything was cut."""
