@@ -42,7 +42,8 @@ class TestCommand:
         monkeypatch.setattr("app.cli.fetch.fetch_artifact", lambda name, home, *rest, verify: home.artifacts / name)
         answer = run()
         assert answer.exit_code == 0
-        assert [line.split(":")[0] for line in answer.output.splitlines()] == ["neo4j", "browser", "bge-small", "api-docs"]
+        named = [line.split(":")[0] for line in answer.output.splitlines()]
+        assert named == ["neo4j", "browser", "bge-small", "api-docs"]
         assert str(home) in answer.output
 
     def test_without_a_network_there_is_one_error_with_remedies(self, monkeypatch: pytest.MonkeyPatch) -> None:
