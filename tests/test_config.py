@@ -43,8 +43,8 @@ class TestReading:
         assert (found.port, found.llm_timeout, found.environment) == (0, 2.5, "development")
 
     def test_home_is_made_absolute(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HOME", "/home/somebody")
-        assert str(load_settings().home_path) == "/home/somebody/.loci"
+        monkeypatch.setenv("HOME", "/srv/somebody")
+        assert str(load_settings().home_path) == "/srv/somebody/.loci"
         monkeypatch.setenv("LOCI_HOME", "here")
         assert load_settings().home_path.is_absolute()
 
