@@ -31,6 +31,7 @@ def create_app(parts: "State") -> "Flask":
     logs.init_app(app)
     auth.init_app(app)
     limits.init_app(app, parts.settings)
+    auth.init_scopes(app)
     path_ids.init_app(app)
     recording.init_app(app)
     app.wsgi_app = path_ids.SingleSlash(app.wsgi_app)  # type: ignore[method-assign]

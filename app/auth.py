@@ -82,6 +82,17 @@ def init_app(app: Flask) -> None:
         caller = authenticate(presented_key())
         g.principal = caller
         bind_contextvars(key_id=caller.key_id)
+
+
+def init_scopes(app: Flask) -> None:
+    """Check the scope of each request; after the limits, so that what is forbidden is counted too."""
+
+    @app.before_request
+    def check_scope() -> None:
+        caller: Principal | None = g.get("principal")
+        if caller is None:
+            return
+        scope = needed_scope(cast(str, request.endpoint), request.method)
         if not allows(caller.scopes, scope):
             raise Forbidden(f"This key lacks the scope `{scope}`; create one that has it with an admin key")
 

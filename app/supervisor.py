@@ -43,6 +43,7 @@ class Supervisor:
         self.settings = settings if port is None else replace(settings, port=port)
         self.home = Home(settings.home_path)
         self.stopping = False
+        self.starting = True
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.neo4j: ManagedNeo4j | None = None
         self.environment = dict(os.environ)
@@ -58,6 +59,8 @@ class Supervisor:
         try:
             with self._listen() as listener:
                 first = self._start(listener)
+                self.starting = False
+                self._raise_if_stopping()
                 self._announce(listener, first)
                 self._watch(listener)
         except Stopped:
@@ -85,6 +88,8 @@ class Supervisor:
         prepare(settings, graph, model)
         key = make_first_key(KeyDirectory(graph), pepper(settings), ALL_SCOPES)
         graph.close()
+        # Before anything else can fail: the database keeps only the key's digest.
+        self._keep(listener, settings, known, key)
         model.close()
         self.environment |= {
             "NEO4J_URI": settings.neo4j_uri,
@@ -94,26 +99,23 @@ class Supervisor:
         self._spawn("api", listener)
         self._spawn("worker", listener)
         self._wait_until_ready(listener)
-        return known | {
-            "key": key,
-            "neo4j_bolt_url": settings.neo4j_uri,
-            "neo4j_user": settings.neo4j_user,
-            "neo4j_password": settings.neo4j_password,
-        }
+        return known | {"key": key}
 
-    def _announce(self, listener: socket.socket, known: dict[str, Any]) -> None:
-        key = known.pop("key")
+    def _keep(self, listener: socket.socket, settings: Settings, known: dict[str, Any], key: str | None) -> None:
         before = self.home.read_credentials()
         self.home.write_credentials(
             {
                 "base_url": self._url(listener),
                 "api_key": key or before.get("api_key", ""),
-                "neo4j_bolt_url": known["neo4j_bolt_url"],
+                "neo4j_bolt_url": settings.neo4j_uri,
                 "neo4j_browser_url": known.get("neo4j_browser_url", ""),
-                "neo4j_user": known["neo4j_user"],
-                "neo4j_password": known["neo4j_password"],
+                "neo4j_user": settings.neo4j_user,
+                "neo4j_password": settings.neo4j_password,
             }
         )
+
+    def _announce(self, listener: socket.socket, known: dict[str, Any]) -> None:
+        key = known.pop("key")
         url = self._url(listener)
         lines = [f"Loci is ready.  API  {url}/v1/health", f"                Docs {url}/docs"]
         if "neo4j_browser_url" in known:
@@ -167,7 +169,7 @@ class Supervisor:
             if self.children["api"].poll() is not None:
                 raise LocalError("The API process ended while starting.", "Its reason stands above.")
             try:
-                if httpx2.get(f"{self._url(listener)}/v1/health", timeout=5).status_code == 200:
+                if httpx2.get(f"{self._url(listener)}/v1/health", timeout=5, trust_env=False).status_code == 200:
                     return
             except httpx2.TransportError:
                 pass
@@ -194,7 +196,12 @@ class Supervisor:
         return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self.starting and self.stopping:
+            # Asked twice while something hangs: the locks that end with this process make Neo4j stop in order.
+            os._exit(130)
         self.stopping = True
+        if self.starting:
+            raise Stopped
 
     def _raise_if_stopping(self) -> None:
         if self.stopping:
@@ -218,5 +225,5 @@ class Supervisor:
                 child.wait()
 
 
-class Stopped(Exception):
-    """Somebody asked the supervisor to stop."""
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the supervisor to stop; no handler of errors takes it for one."""

@@ -111,7 +111,7 @@ def _space(settings: Settings, graph: Graph) -> Finding:
 def _api(settings: Settings) -> Finding:
     url = Home(settings.home_path).read_credentials().get("base_url") or f"http://{settings.host}:{settings.port}"
     try:
-        status = httpx2.get(f"{url}/v1/health", timeout=5).json()["status"]
+        status = httpx2.get(f"{url}/v1/health", timeout=5, trust_env=False).json()["status"]
     except (httpx2.HTTPError, ValueError, KeyError):
         return Finding("api", False, f"{url} does not answer", "Start it with `loci serve`.")
     return Finding("api", status == "healthy", f"{url} is {status}", "See its log.")

@@ -27,7 +27,15 @@ class Schema(ma.Schema):
     def drop_nulls(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
+        self._refuse_parts(data)
         return {key: value for key, value in data.items() if value is not None or self._keeps_null(key)}
+
+    def _refuse_parts(self, data: Mapping[str, Any]) -> None:
+        """Refuse 2.5 and true where a whole number is asked for: marshmallow would make 2 and 1 of them."""
+        for key, value in data.items():
+            whole = isinstance(self.fields.get(key), fields.Integer)
+            if whole and (isinstance(value, bool) or (isinstance(value, float) and not value.is_integer())):
+                raise ValidationError("Not a valid integer.", key)
 
     def _keeps_null(self, key: str) -> bool:
         field = self.fields.get(key)

@@ -53,9 +53,9 @@ ON CREATE SET s.identity = $identity, s.dimensions = $dimensions, s.slot = 'a', 
 RETURN s.identity AS identity, s.dimensions AS dimensions, s.slot AS slot, s.analyzer AS analyzer
 """
 INDEX_STATES = "CYPHER 25 SHOW INDEXES YIELD name, state, populationPercent RETURN name, state, populationPercent"
-AWAIT_INDEXES = "CALL db.awaitIndexes(300)"
 
 LOCK_MS = 120_000
+INDEX_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def ensure_space(graph: Graph, identity: str, dimensions: int, analyzer: str) ->
     if space.identity != identity:
         raise Unsupported(
             f"The database holds vectors of {space.identity}, but this server is set to {identity}.",
-            "Set LOCI_EMBEDDER and LOCI_EMBEDDING_MODEL back, or run `loci reembed`.",
+            "Set LOCI_EMBEDDER and LOCI_EMBEDDING_MODEL back, or start with an empty database.",
         )
     if space.analyzer != analyzer:
         raise Unsupported(
@@ -134,13 +134,29 @@ def ensure_space(graph: Graph, identity: str, dimensions: int, analyzer: str) ->
         )
     _schema(graph, labels.vector_index(space.slot, space.dimensions))
     _schema(graph, labels.text_index(space.analyzer))
-    graph.write(AWAIT_INDEXES)
+    _await_indexes(graph)
     return space
 
 
 def index_states(graph: Graph) -> dict[str, str]:
     """Return the state (ONLINE, POPULATING, FAILED) of every index by name."""
     return {row["name"]: row["state"] for row in graph.read(INDEX_STATES)}
+
+
+def _await_indexes(graph: Graph) -> None:
+    """Wait until every index is online; asked again and again, because one long call would meet its time-out.
+
+    Raises:
+        Unavailable: they are still being built after five minutes.
+        Unsupported: one cannot be built.
+    """
+    deadline = time.monotonic() + INDEX_SECONDS
+    while states := {name: state for name, state in index_states(graph).items() if state != "ONLINE"}:
+        if failed := sorted(name for name, state in states.items() if state == "FAILED"):
+            raise Unsupported(f"The index {failed[0]} cannot be built.", "See the database's log, then drop the index.")
+        if time.monotonic() > deadline:
+            raise Unavailable(f"The index {min(states)} is still being built", retry_after=30)
+        time.sleep(0.1)
 
 
 def _lock(graph: Graph, holder: str, wait: float) -> None:

@@ -47,9 +47,7 @@ KEYED_OTHERWISE = {
     "graph.usage.KEYS_USED": "a key by its id, unique over all tenants",
 }
 # module.CONSTANT -> why it does not begin with CYPHER 25
-WITHOUT_VERSION = {
-    "graph.migrations.AWAIT_INDEXES": "a bare procedure call, the same in every version of the language",
-}
+WITHOUT_VERSION: dict[str, str] = {}
 
 
 def outside_builder() -> list[cypher.Constants]:

@@ -143,7 +143,7 @@ class TestSpace:
         ensure_space(scratch.graph, "model-a", 256, "english")
         with pytest.raises(Unsupported, match="holds vectors of model-a, but this server is set to model-b") as caught:
             ensure_space(scratch.graph, "model-b", 256, "english")
-        assert "loci reembed" in caught.value.remedy
+        assert "empty database" in caught.value.remedy
 
     def test_of_another_analyzer_is_refused_with_a_remedy(self, scratch: Scratch) -> None:
         ensure_space(scratch.graph, "model-a", 256, "english")

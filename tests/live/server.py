@@ -40,7 +40,7 @@ class Live:
     def client(self, key: str | None = None) -> httpx2.Client:
         """Return an HTTP client with the first key, or with `key`."""
         headers = {"Authorization": f"Bearer {key or self.credentials['api_key']}"}
-        return httpx2.Client(base_url=self.base_url, headers=headers, timeout=30)
+        return httpx2.Client(base_url=self.base_url, headers=headers, timeout=30, trust_env=False)
 
 
 def start(home: Path, **settings: str) -> Live:

@@ -11,6 +11,17 @@ from app.errors import Invalid
 from app.state import State
 from tests.notebook import Notebook, notebook_of
 
+WORDS = (
+    "milk lemon rum honey ginger mint clove anise cream salt pepper sage thyme basil cocoa malt oat rye fig plum"
+).split()
+# Twenty thousand memories without waiting for twenty thousand stores.
+COPIES = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant}) WHERE m.created_at >= 0 AND m.copy IS NULL
+WITH properties(m) AS p
+CREATE (c:Memory:Searchable) SET c = p {.*, id: randomUUID(), copy: $copy}
+"""
+
 
 class TestFilters:
     @pytest.fixture
@@ -176,9 +187,10 @@ class TestIsolation:
     @pytest.mark.slow
     def test_a_small_tenant_beside_a_large_one_finds_its_own(self, shared: State) -> None:
         large, small = notebook_of(shared), notebook_of(shared)
-        for at in range(0, 3000, 500):
-            large.store(*(f"tea and sugar number {i}" for i in range(at, at + 500)))
-        own = small.store(*(f"tea and sugar and {word}" for word in ("milk", "lemon", "rum")))
+        large.store(*(f"tea and sugar number {i}" for i in range(500)))
+        for copy in range(1, 40):
+            shared.graph.write(COPIES, tenant=large.caller.tenant, copy=copy)
+        own = small.store(*(f"tea and sugar and {word}" for word in WORDS))
         for mode in ("hybrid", "semantic", "keyword"):
-            found = [hit.memory["id"] for hit in small.hits("tea and sugar number 7", search_mode=mode)]
+            found = [hit.memory["id"] for hit in small.hits("tea and sugar number 7", search_mode=mode, limit=50)]
             assert set(found) == set(own)
