@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from app.state import State
+from graph.labels import NOUNS
 from tests.callers import Caller
 
-# Counters, usage and audit note every request, refused ones too.
-APART = ["Counter", "UsageDay", "AuditEntry", "IdempotencyRecord"]
-OF_TENANT = """
-MATCH (n) WHERE n.tenant = $tenant AND none(label IN labels(n) WHERE label IN $apart)
-RETURN labels(n)[0] AS label, count(n) AS nodes, sum(coalesce(n.version, 0)) AS versions,
-  sum(COUNT { (n)--() }) AS links, sum(coalesce(n.updated_at, 0)) AS touched
-ORDER BY label
-"""
+# Usage and audit note every request, refused ones too.
+APART = {"UsageDay", "AuditEntry", "IdempotencyRecord"}
+# One look at an index for each label, so that a footprint costs the same beside many other tenants.
+OF_TENANT = " UNION ALL ".join(
+    f"MATCH (n:{label} {{tenant: $tenant}}) WHERE n.{'key' if label == 'EntityName' else 'id'} >= '' "
+    f"RETURN '{label}' AS label, count(n) AS nodes, sum(coalesce(n.version, 0)) AS versions, "
+    "sum(COUNT { (n)--() }) AS links, sum(coalesce(n.updated_at, 0)) AS touched"
+    for label in NOUNS
+    if label not in APART
+)
 OF_ACCOUNT = """
 MATCH (k:ApiKey {account: $account})
 RETURN count(k) AS keys, count(k.revoked_at) AS revoked, count(k.auto_revoke_at) AS rotated,
@@ -24,5 +27,5 @@ RETURN count(k) AS keys, count(k.revoked_at) AS revoked, count(k.auto_revoke_at)
 
 def footprint(parts: State, caller: Caller) -> list[dict[str, Any]]:
     """Return counts of the caller's nodes, their versions, links and times, and of the keys of its account."""
-    found = parts.graph.read(OF_TENANT, tenant=caller.tenant, apart=APART)
+    found = [row for row in parts.graph.read(OF_TENANT, tenant=caller.tenant) if row["nodes"]]
     return found + parts.graph.read(OF_ACCOUNT, account=caller.account)

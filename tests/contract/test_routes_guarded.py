@@ -85,10 +85,10 @@ class TestKey:
         assert response.headers["WWW-Authenticate"] == "Bearer"
 
     @each_guarded
-    def test_may_come_in_either_header(self, operation: Operation, crew: Crew, world: World) -> None:
+    def test_may_come_in_either_header(self, operation: Operation, crew: Crew) -> None:
         headers = {"X-API-Key": crew.all.key}
-        response = call(operation, world, crew.bad["no"], headers=headers)
-        assert response.status_code < 300, response.get_json()
+        response = call(operation, NOWHERE, crew.bad["no"], **bare(operation), headers=headers)
+        assert response.status_code != 401
 
 
 class TestScope:
@@ -105,8 +105,8 @@ class TestScope:
         assert response.status_code < 300, response.get_json()
 
     @each_guarded
-    def test_admin_includes_the_others(self, operation: Operation, crew: Crew, world: World) -> None:
-        assert call(operation, world, crew.only["admin"]).status_code < 300
+    def test_admin_includes_the_others(self, operation: Operation, crew: Crew) -> None:
+        assert call(operation, NOWHERE, crew.only["admin"], **bare(operation)).status_code != 403
 
 
 class TestId:
@@ -167,10 +167,11 @@ class TestTolerance:
             assert call(operation, world, body=dict.fromkeys(operation.fields)).status_code < 500
 
     @each_operation
-    def test_a_json_content_type_without_a_body_is_no_fault(self, operation: Operation, world: World) -> None:
-        response = call(operation, world, data=b"", headers={"Content-Type": "application/json"})
+    def test_a_json_content_type_without_a_body_is_no_fault(self, operation: Operation, crew: Crew) -> None:
+        headers = {"Content-Type": "application/json"}
+        response = call(operation, NOWHERE, crew.all, query={}, data=b"", headers=headers)
         conforms(operation, response)
-        assert response.status_code < 300 or operation.body is not None
+        assert response.status_code not in (400, 415)
 
     @each_operation
     def test_a_second_slash_at_the_front_is_no_fault(self, operation: Operation, crew: Crew) -> None:
@@ -200,8 +201,9 @@ class TestVerb:
 
 class TestRequestId:
     @each_operation
-    def test_of_the_caller_is_echoed(self, operation: Operation, world: World) -> None:
-        response = call(operation, world, headers={"X-Request-ID": "trace-7/a.b:c=d+e"})
+    def test_of_the_caller_is_echoed(self, operation: Operation, crew: Crew) -> None:
+        headers = {"X-Request-ID": "trace-7/a.b:c=d+e"}
+        response = call(operation, NOWHERE, crew.all, **bare(operation), headers=headers)
         assert response.headers["X-Request-ID"] == "trace-7/a.b:c=d+e"
 
     @each_operation
