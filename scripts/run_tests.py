@@ -26,8 +26,8 @@ KEPT_NAMES = frozenset(
     }
 )  # fmt: skip
 KEPT_PREFIXES = ("PIP_", "LOCI_TEST_")
-# Two processes share the one database; each begins with a half of the tests, so that neighbours share their fixtures.
-SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal", "-q")
+# Two processes share the one database; a file stays in one of them, so that its tests share their fixtures.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "-q")
 
 
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
