@@ -35,9 +35,9 @@ class BulkDeleteIn(Schema):
         metadata={"description": "These memories, and no other condition."},
     )  # fmt: skip
     agent_id = Name(metadata={"description": "Agent UUID or name."})
-    user_id = Text(255, metadata={"description": "End user."})
+    user_id = Text(255, blank=False, metadata={"description": "End user."})
     session_id = Id(metadata={"description": "Session UUID."})
-    project = Text(100, metadata={"description": "Project slug."})
+    project = Text(100, blank=False, metadata={"description": "Project slug."})
     project_id = Id(metadata={"description": "Project UUID; wins over `project`."})
     memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Kind of memory."})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "Tier."})

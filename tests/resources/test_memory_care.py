@@ -28,6 +28,12 @@ class TestStats:
 
 
 class TestBulkDelete:
+    def test_an_empty_user_or_project_is_refused_and_not_taken_for_nobodys(self, caller: Caller) -> None:
+        kept = caller.remember("belongs to nobody in particular")
+        for name in ("user_id", "project"):
+            error_of(caller.post("/v1/memories/bulk-delete", {name: ""}), 422)
+        assert caller.get(f"/v1/memories/{kept['id']}").status_code == 200
+
     def test_a_dry_run_only_counts(self, caller: Caller) -> None:
         caller.remember("one", user_id="ada")
         caller.remember("two", user_id="bob")
