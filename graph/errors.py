@@ -7,6 +7,7 @@ GraphError
 ├── Unavailable        the database is away, starting, or its index is populating: try again later
 │   └── Vanished       another writer deleted a node between our reading and our writing it
 └── Unsupported        a server version or stored state that Loci must not run on
+    └── Refused        the server does not take the user or the password
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from contextlib import contextmanager
 from neo4j import exceptions as driver_errors
 
 VANISHED = "Neo.ClientError.Statement.EntityNotFound"
-REFUSED = "Neo.ClientError.Security."
+REFUSED = "Neo.ClientError.Security.Unauthorized"
+LOCKED_OUT = "Neo.ClientError.Security.AuthenticationRateLimit"
 POPULATING = ("populating", "come online", "index is not online", "IndexNotFound")
 BUSY = "The database is busy with conflicting writes; try again"
 TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
@@ -65,6 +67,13 @@ class Unsupported(GraphError):
         self.remedy = remedy
 
 
+class Refused(Unsupported):
+    """The server does not take the user or the password."""
+
+    def __init__(self) -> None:
+        super().__init__("The database refuses the user or the password.", "Check NEO4J_USER and NEO4J_PASSWORD.")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Re-raise driver errors as graph errors; what has no meaning to a caller passes through unchanged."""
@@ -104,8 +113,10 @@ def _translation(error: BaseException | None) -> GraphError | None:
 def _by_code(error: driver_errors.Neo4jError) -> GraphError | None:
     if error.code == VANISHED:
         return Vanished("Another request deleted what this one was writing; try again")
-    if str(error.code).startswith(REFUSED):
-        return Unsupported("The database refuses the user or the password.", "Check NEO4J_USER and NEO4J_PASSWORD.")
+    if error.code == REFUSED:
+        return Refused()
+    if error.code == LOCKED_OUT:
+        return Unavailable("The database lets nobody in after too many wrong passwords; try again", retry_after=5)
     if str(error.code).startswith(TIMED_OUT):
         return Unavailable("The database took too long; try again")
     if _is_populating(error):

@@ -8,7 +8,7 @@ from app.local.errors import ServerError
 from app.local.home import Home
 from app.local.neo4j_process import Facts, Record, listens, serves, tail
 from graph.driver import Connection, Graph
-from graph.errors import GraphError
+from graph.errors import Refused
 
 USER = "neo4j"
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -66,17 +66,14 @@ class Place:
         graph = Graph(Connection(_bolt(facts), USER, self.home.neo4j_password(), pool_size=1))
         try:
             graph.ping()
-        except GraphError:
-            return False
-        except Exception as error:
-            # The driver's own class of it belongs to graph/; anything else that it says while a server starts can pass.
-            if not str(getattr(error, "code", "")).endswith("Security.Unauthorized"):
-                return False
+        except Refused as error:
             raise ServerError(
                 "Neo4j does not accept the password that Loci keeps for it.",
                 f"If you changed it, write the new one to {self.password_path}; if that file was lost, restore it "
                 "from a backup.",
             ) from error
+        except Exception:  # whatever a starting server and its driver say besides can pass
+            return False
         finally:
             graph.close()
         return True
