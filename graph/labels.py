@@ -11,7 +11,6 @@ NEVER = 253_402_300_799_000
 NONE = ""
 
 SEARCHABLE_TEXT_INDEX = "memory_text"
-ENTITY_TEXT_INDEX = "entity_names"
 
 # A vector index cannot be altered, so its filter list is complete from the start (docs/architecture.md).
 VECTOR_FILTERS = (

@@ -7,6 +7,7 @@ from graph import labels
 from graph.clock import now_ms
 from graph.driver import Graph, Transaction
 from graph.errors import BadReference, Vanished
+from graph.memory_windows import KEEP_WINDOWS
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository, Tenanted
 
@@ -121,12 +122,16 @@ RETURN m.content AS content, m.content_hash AS content_hash, m.metadata AS metad
   m.archived AS archived, m.extraction_method AS extraction_method, m.extraction_status AS extraction_status,
   COUNT { (m)-[:MENTIONS]->() } AS mentions
 """
-UPDATE = """
+UPDATE = (
+    """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
 SET m += $changes, m.version = m.version + 1
-RETURN m.id AS id
+WITH m
 """
+    + KEEP_WINDOWS
+    + "RETURN m.id AS id"
+)
 # What the memory said before: kept with its period and its vector, outside everything that asks for `current`.
 KEEP_VERSION = """
 CYPHER 25
@@ -143,13 +148,16 @@ MATCH (m:Memory {tenant: $tenant, id: $id})-[r:MENTIONS|ABOUT]->(e:Entity)
 WHERE NOT EXISTS { MATCH (m)-[by:MENTIONS]->(e) WHERE by.source = 'manual' }
 DELETE r
 """
-SET_VECTOR = """
+SET_VECTOR = (
+    """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
 SET m:Searchable, m.current = m.superseded_at > $now
 WITH m
-CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $embedding)
 """
+    + KEEP_WINDOWS
+    + "CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $embedding)"
+)
 # Closes a session's chain over a memory that leaves it; the session is locked. The memory's own NEXT go at once:
 # neighbours that leave in the same batch would otherwise all be tied to one another.
 UNCHAIN = """
@@ -202,7 +210,6 @@ CYPHER 25
 MATCH (m:Memory {tenant: $tenant, agent_id: $agent_id}) WHERE m.created_at >= 0
 RETURN m.id AS id ORDER BY m.session_id, m.id LIMIT $limit
 """
-ALIVE = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now RETURN m.id AS id"
 EXPIRED = """
 CYPHER 25
 MATCH (m:Memory) WHERE m.expires_at <= $now AND m.tenant IS NOT NULL

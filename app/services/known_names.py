@@ -32,7 +32,6 @@ LONGEST_SECONDS = 600.0
 MOST_RECENT = 200
 
 NameRow = tuple[str, str, EntityType, str]
-EMPTY = KnownNames([])
 
 
 @dataclass(frozen=True)
