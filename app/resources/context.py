@@ -8,7 +8,7 @@ from flask.views import MethodView
 from app.api import Blueprint
 from app.auth import principal, require
 from app.schemas.context import ContextBuildIn, ContextBuildOut, ContextIn, ContextOut
-from app.services.context import as_text, chosen_model, extra_characters, fitted, found, summary, tokens_in
+from app.services.context import as_text, chosen_model, extra_characters, fitted, found, in_blocks, summary, tokens_in
 from app.state import state
 
 blueprint = Blueprint("context", __name__, description="What a prompt should know.")
@@ -40,6 +40,7 @@ class MemoryContext(MethodView):
                 }
                 for piece in pieces
             ],
+            "blocks": [block.shown() for block in in_blocks(state(), principal(), hits, body)],
         }
 
 
@@ -47,8 +48,10 @@ def built(body: dict[str, Any]) -> dict[str, Any]:
     """Return the answer to a loaded `ContextBuildIn` body."""
     started = time.perf_counter()
     model = chosen_model(state(), principal(), body) if body["ai_enhanced"] else None
-    pieces = fitted(found(state(), principal(), body, body["max_memories"]), body.get("max_tokens"))
+    hits = found(state(), principal(), body, body["max_memories"])
+    pieces = fitted(hits, body.get("max_tokens"))
     told = summary(model, body["query"], pieces) if model else None
+    blocks = in_blocks(state(), principal(), hits, body)
     return {
         "context": [
             {
@@ -65,6 +68,7 @@ def built(body: dict[str, Any]) -> dict[str, Any]:
         "token_count": tokens_in(sum(len(piece.text) for piece in pieces)),
         "ranking_version": RANKING,
         "ai_enhanced": told is not None,
+        "blocks": [block.shown(body["block_texts"] or block.kind != "memories") for block in blocks],
         "latency_ms": round(1000 * (time.perf_counter() - started)),
     }
 

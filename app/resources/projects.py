@@ -15,6 +15,7 @@ from app.schemas.common import DeletedOut
 from app.schemas.memories import SLUG
 from app.schemas.projects import (
     LONGEST_SLUG,
+    ProjectContextArgs,
     ProjectContextOut,
     ProjectCreate,
     ProjectDelete,
@@ -101,8 +102,11 @@ class ProjectItem(MethodView):
 
 @blueprint.route("/<slug>/context")
 class ProjectContext(MethodView):
+    @blueprint.arguments(ProjectContextArgs, location="query")
     @blueprint.response(200, ProjectContextOut)
     @blueprint.alt_response(404, "NotFoundError")
-    def get(self, slug: str) -> dict[str, Any]:
+    def get(self, args: dict[str, Any], slug: str) -> dict[str, Any]:
         """Get what to know before working on a project"""
-        return context(state(), principal(), slug)
+        found = context(state(), principal(), slug, args["max_tokens"])
+        blocks = [block.shown(args["block_texts"] or block.kind == "entities") for block in found["blocks"]]
+        return {**found, "blocks": blocks}

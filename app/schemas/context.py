@@ -4,6 +4,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.schemas.agents import Name
+from app.schemas.blocks import BlockOut
 from app.schemas.common import Fraction, Id, Schema, Text
 from app.schemas.memories import MODES, one_of
 
@@ -37,13 +38,17 @@ class ContextSourceOut(ma.Schema):
 
 
 class ContextOut(ma.Schema):
-    """A text ready for a prompt: one block for each memory, best first, its score before it."""
+    """A text ready for a prompt: one block for each memory, best first, its score before it; and the same grouped."""
 
     context = fields.String(metadata={"description": "The text; empty when nothing was found."})
     memories_used = fields.Integer(metadata={"description": "Memories in it.", "example": 4})
     total_chars = fields.Integer(metadata={"description": "Characters in it.", "example": 1180})
     token_count = fields.Integer(metadata={"description": "The same in tokens of four characters.", "example": 295})
-    sources = fields.List(fields.Nested(ContextSourceOut), metadata={"description": "The memories, in their order."})
+    sources = fields.List(fields.Nested(ContextSourceOut), metadata={"description": "The memories, best first."})
+    blocks = fields.List(
+        fields.Nested(BlockOut),
+        metadata={"description": "By session and day, then decisions in force, then names; `max_tokens` at most."},
+    )
 
 
 class ContextBuildIn(Schema):
@@ -79,6 +84,9 @@ class ContextBuildIn(Schema):
         Id(), load_default=list, validate=validate.Length(max=500, error="must hold at most {max} ids"),
         metadata={"description": "Memories to leave out, because they were used before."},
     )  # fmt: skip
+    block_texts = fields.Boolean(
+        load_default=False, metadata={"description": "Repeat the memories' texts in `blocks`, ready for a prompt."}
+    )
 
 
 class ContextItemOut(ma.Schema):
@@ -101,3 +109,7 @@ class ContextBuildOut(ma.Schema):
     ranking_version = fields.String(metadata={"description": "How they were ranked.", "example": "v1"})
     ai_enhanced = fields.Boolean(metadata={"description": "Whether `summary` was made."})
     latency_ms = fields.Integer(metadata={"description": "Milliseconds it took.", "example": 38})
+    blocks = fields.List(
+        fields.Nested(BlockOut),
+        metadata={"description": "By session and day, then decisions in force, then names; `max_tokens` at most."},
+    )

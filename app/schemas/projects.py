@@ -3,9 +3,10 @@
 from typing import Any
 
 import marshmallow as ma
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from app.schemas.agents import Name
+from app.schemas.blocks import BlockOut
 from app.schemas.common import IsoTime, Metadata, Schema, Text
 from app.schemas.memories import SLUG, one_of
 
@@ -70,6 +71,18 @@ class ProjectDelete(Schema):
     )  # fmt: skip
 
 
+class ProjectContextArgs(Schema):
+    """Query arguments of the context."""
+
+    max_tokens = fields.Integer(
+        load_default=3_000, validate=validate.Range(100, 128_000, error="must lie between {min} and {max}"),
+        metadata={"description": "Tokens of four characters for the Markdown, and for all blocks.", "example": 3000},
+    )  # fmt: skip
+    block_texts = fields.Boolean(
+        load_default=False, metadata={"description": "Repeat memories and decisions in `blocks`, ready for a prompt."}
+    )
+
+
 class HotMemoryOut(ma.Schema):
     """A memory in a project's context."""
 
@@ -129,4 +142,8 @@ class ProjectContextOut(ma.Schema):
     )
     formatted_context = fields.String(
         metadata={"description": "All of it as Markdown, at most 12,000 characters.", "example": "## Billing\n..."}
+    )
+    blocks = fields.List(
+        fields.Nested(BlockOut),
+        metadata={"description": "Hot memories by session and day, then decisions in force, then names."},
     )

@@ -9,7 +9,9 @@ from app.answers import shown
 from app.auth import Principal
 from app.clock import iso
 from app.ids import new_id
-from app.services.recall.compress import cut
+from app.services.blocks import Block, assembled, stands_around
+from app.services.distinct import distinct
+from app.services.recall.compress import CHARACTERS_A_TOKEN, cut
 from app.state import State
 from graph.driver import Transaction
 from graph.memories import MemoryRepository
@@ -19,6 +21,8 @@ from graph.projects import ProjectRepository
 Row = dict[str, Any]
 
 MOST_MEMORIES = MOST_DECISIONS = MOST_PATTERNS = 10
+# Memories looked at beyond those shown, to fill the places of those that say nothing new.
+SPARE = 10
 MOST_SESSIONS = 5
 # Characters of one text in the lists of a context, of one line of its Markdown, and of the whole Markdown.
 LONGEST_TEXT = 2_000
@@ -46,8 +50,8 @@ def register(parts: State, caller: Principal, body: Row) -> Row:
     return parts.graph.transaction(work)
 
 
-def context(parts: State, caller: Principal, slug: str) -> Row:
-    """Return what to know before working on a project, in bounded lists and as Markdown.
+def context(parts: State, caller: Principal, slug: str, tokens: int = LONGEST_PAGE // CHARACTERS_A_TOKEN) -> Row:
+    """Return what to know before working on a project: in bounded lists, as Markdown and in blocks of `tokens` each.
 
     Raises:
         NotFound: no such project.
@@ -55,21 +59,31 @@ def context(parts: State, caller: Principal, slug: str) -> Row:
     projects = ProjectRepository(parts.graph, caller)
     project = projects.get(slug)
     project |= {**shown(project), "stack": orjson.loads(project["stack"] or "{}")}
+    hot = _distinct(projects.hot_memories(project["id"], MOST_MEMORIES + SPARE), "content")[:MOST_MEMORIES]
     found = {
         "project": project,
-        "hot_memories": _cut(projects.hot_memories(project["id"], MOST_MEMORIES), "content"),
+        "hot_memories": _cut(hot, "content"),
         "recent_decisions": _cut(projects.active_decisions(project["id"], MOST_DECISIONS), "rationale"),
         "active_patterns": _cut(projects.adopted_patterns(project["id"], MOST_PATTERNS), "description"),
         "recent_sessions": _cut(projects.recent_sessions(slug, MOST_SESSIONS), "summary"),
     }
-    return {**found, "formatted_context": formatted(found)}
+    page = formatted(found, min(LONGEST_PAGE, tokens * CHARACTERS_A_TOKEN))
+    return {**found, "formatted_context": page, "blocks": _blocks(parts, caller, found, tokens)}
 
 
-def formatted(found: Row) -> str:
-    """Return a context as Markdown. Each text is one line, so that none can pass for a heading."""
-    lines = list(_lines(found))
-    page = "\n".join(lines)
-    return page if len(page) <= LONGEST_PAGE else page[:LONGEST_PAGE].rsplit("\n", 1)[0]
+def formatted(found: Row, room: int) -> str:
+    """Return a context as Markdown in at most `room` characters. Each text is a line: none can pass for a heading."""
+    page = "\n".join(_lines(found))
+    return page if len(page) <= room else page[: room + 1].rpartition("\n")[0] or cut(page, room)
+
+
+def _blocks(parts: State, caller: Principal, found: Row, tokens: int) -> list[Block]:
+    ids = [row["id"] for row in found["hot_memories"]]
+    known = MemoryRepository(parts.graph, caller).get_many(ids)
+    memories = [{**known[row["id"]], "content": row["content"]} for row in found["hot_memories"] if row["id"] in known]
+    decisions = [row["id"] for row in found["recent_decisions"]]
+    beside = stands_around(parts, caller, memories, decisions, found["project"]["id"])
+    return assembled(memories, beside, tokens)
 
 
 def delete_project(parts: State, caller: Principal, slug: str, with_memories: bool) -> None:
@@ -101,6 +115,10 @@ def _release(projects: ProjectRepository, id: str) -> None:
     for take in (projects.release, projects.release_decisions, projects.unlink):
         while take(id, BATCH):
             pass
+
+
+def _distinct(rows: list[Row], name: str) -> list[Row]:
+    return [rows[at] for at in distinct([row[name] for row in rows])]
 
 
 def _cut(rows: list[Row], name: str) -> list[Row]:

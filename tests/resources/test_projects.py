@@ -378,4 +378,4 @@ class TestContext:
         register(caller)
         found = context(caller)
         assert found["formatted_context"] == "## Billing"
-        assert [found[name] for name in found if isinstance(found[name], list)] == [[], [], [], []]
+        assert [found[name] for name in found if isinstance(found[name], list)] == [[]] * 5

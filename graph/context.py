@@ -1,0 +1,70 @@
+"""What stands around the memories of a context: decisions in force that rest on them, and their sessions' titles."""
+
+from collections.abc import Sequence
+
+from graph.clock import now_ms
+from graph.records import Row
+from graph.repository import Repository
+
+# Every arm is bounded: decisions of one memory, memories that a decision cites. What a search would not show is not
+# cited either.
+AROUND = """
+CYPHER 25
+CALL () {
+  CALL () {
+    UNWIND $decision_ids AS wanted
+    MATCH (d:Decision {tenant: $tenant, id: wanted})
+    RETURN d
+   UNION
+    UNWIND $memory_ids AS wanted
+    MATCH (m:Memory {tenant: $tenant, id: wanted})
+    CALL (m) { MATCH (m)<-[:BASED_ON]-(d:Decision {tenant: $tenant}) RETURN d LIMIT $limit }
+    RETURN d
+  }
+  WITH d WHERE d.status = 'active' AND ($project_id IS NULL OR d.project_id = $project_id)
+    AND ($agent_id IS NULL OR d.agent_id = $agent_id)
+  RETURN collect({id: d.id, title: d.title, rationale: d.rationale, created_at: d.created_at, memory_ids: COLLECT {
+    MATCH (d)-[:BASED_ON]->(m:Memory)
+    WHERE m.current AND m.expires_at > $now AND m.visibility = 'private' AND NOT m.archived
+      AND ($agent_id IS NULL OR m.agent_id = $agent_id) AND ($project_id IS NULL OR m.project_id = $project_id)
+    RETURN m.id ORDER BY m.created_at DESC, m.id LIMIT $limit
+  }}) AS decisions
+}
+CALL () {
+  UNWIND $session_ids AS wanted
+  MATCH (s:Session {tenant: $tenant, id: wanted})
+  RETURN collect({id: s.id, title: s.title}) AS sessions
+}
+RETURN decisions, sessions
+"""
+
+MOST = 20
+
+
+class ContextRepository(Repository):
+    """Reads around the memories of one tenant."""
+
+    def around(
+        self,
+        memory_ids: Sequence[str],
+        decision_ids: Sequence[str],
+        session_ids: Sequence[str],
+        project_id: str | None = None,
+        agent_id: str | None = None,
+    ) -> Row:
+        """Return `{decisions, sessions}`, unordered.
+
+        `decisions` are those among `decision_ids`, and those that rest on one of `memory_ids`, that are active and of
+        the project and agent asked for: `{id, title, rationale, created_at, memory_ids}`, times in milliseconds.
+        `sessions` are `{id, title}`.
+        """
+        return self.read(
+            AROUND,
+            memory_ids=list(memory_ids),
+            decision_ids=list(decision_ids),
+            session_ids=list(session_ids),
+            project_id=project_id,
+            agent_id=agent_id,
+            now=now_ms(),
+            limit=MOST,
+        )[0]
