@@ -12,6 +12,7 @@ import structlog
 from app.auth import Principal
 from app.embeddings import EmbedderError
 from app.schemas.memories import MemoryCreate, SearchIn
+from app.services.memory_windows import embedded
 from app.services.recall import search
 from app.services.remember import EMBED, draft, job, write
 from app.state import State
@@ -49,9 +50,9 @@ def _run(parts: State) -> None:
 def warm_up(parts: State) -> None:
     """Run each of the common paths once, leaving nothing behind."""
     body = MemoryCreate().load(BODY)
-    made = draft(parts, body, parts.embedder.embed_documents([body["content"]])[0])
+    made = draft(parts, body, embedded(parts.embedder, [body["content"]])[0])
     waiting = draft(parts, body)
-    waiting.job = job(EMBED)
+    waiting.jobs.append(job(EMBED))
     made.props["seq"] = waiting.props["seq"] = 0
 
     def work(tx: Transaction) -> None:

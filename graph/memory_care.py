@@ -1,6 +1,7 @@
 """Maintenance of memories in bounded batches: demotion, archiving, and what extraction has still to do."""
 
 from graph.clock import now_ms
+from graph.memory_windows import KEEP_WINDOWS
 from graph.records import Ids, Row
 from graph.repository import Repository
 
@@ -27,24 +28,32 @@ RETURN count(m) AS seen, collect([m.created_at, m.seq])[-1] AS at,
 """
 # Locked first, judged again after: an edit that came in between keeps its say. `updated_at` stays, for it tells when
 # somebody last touched the memory.
-DEMOTE = """
+DEMOTE = (
+    """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 SET m.tier = m.tier
 WITH m WHERE m.tier = 'warm' AND (m.importance < $low OR (m.importance <= $middling AND m.updated_at < $idle_since))
 SET m.tier = 'cold', m.version = m.version + 1
-RETURN count(m) AS done
+WITH m
 """
-ARCHIVE = """
+    + KEEP_WINDOWS
+    + "RETURN count(m) AS done"
+)
+ARCHIVE = (
+    """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 SET m.tier = m.tier
 WITH m WHERE m.tier = 'cold' AND NOT m.archived AND m.updated_at < $idle_since
 SET m.archived = true, m.archived_at = $now, m.version = m.version + 1
-RETURN count(m) AS done
+WITH m
 """
+    + KEEP_WINDOWS
+    + "RETURN count(m) AS done"
+)
 UNEXTRACTED = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, extraction_method: $method})

@@ -6,6 +6,7 @@ from itertools import pairwise
 from graph.clock import now_ms
 from graph.errors import BadReference, Conflict
 from graph.labels import NEVER
+from graph.memory_windows import KEEP_WINDOWS
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
@@ -52,7 +53,8 @@ MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now
 RETURN 1 + COUNT { (m)<-[:VERSION_OF]-() } AS total
 """
 # The old one is locked before it is asked whether it still stands, so that of two that replace it one is refused.
-SUPERSEDE = """
+SUPERSEDE = (
+    """
 CYPHER 25
 UNWIND $pairs AS pair
 MATCH (old:Memory {tenant: $tenant, id: pair[1]}) WHERE old.expires_at > $now
@@ -61,8 +63,11 @@ WITH old, pair WHERE old.superseded_at > $now
 MATCH (new:Memory {tenant: $tenant, id: pair[0]})
 SET old.superseded_at = $now, old.current = false, old.version = old.version + 1
 CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(old)
-RETURN old.id AS id
+WITH old AS m
 """
+    + KEEP_WINDOWS
+    + "RETURN m.id AS id"
+)
 DERIVE = """
 CYPHER 25
 UNWIND $pairs AS pair

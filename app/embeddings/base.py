@@ -59,6 +59,12 @@ class Embedder(Protocol):
     def cosine_floor(self) -> float:
         """Cosine at and below which texts are unrelated, different for each model; ranking counts what is above."""
 
+    def seen(self, text: str) -> int:
+        """How many of the first characters of a document its vector is made of; its length where that is all of it.
+
+        May load the model. Raises EmbedderMisconfigured, EmbedderUnavailable.
+        """
+
     def embed_query(self, text: str) -> Vector:
         """Embeds a question.
 

@@ -15,6 +15,9 @@ _WORD = re.compile(r"\w+")
 _ENDINGS = re.compile(r"(?:ings?|edly|ed|ly|ies|es|s|y|e)$")
 _SHORTEST_STEM = 3
 
+# What the default model sees of ordinary text, in characters.
+REACH = 1_000
+
 # "the" and "of" are in every text; at full weight everything would resemble everything.
 _WEIGHT_OF_SHORT_WORDS = 0.2
 
@@ -22,8 +25,10 @@ _WEIGHT_OF_SHORT_WORDS = 0.2
 class HashingEmbedder:
     """Adds one signed axis for each word and one for its stem. Knows no meaning: synonyms are strangers to it."""
 
-    def __init__(self, dimensions: int = 384) -> None:
+    def __init__(self, dimensions: int = 384, reach: int = REACH) -> None:
+        """`reach` is how many characters of a text count: models stop reading somewhere as well."""
         self._dimensions = dimensions
+        self._reach = reach
         self._closed = False
 
     @property
@@ -46,6 +51,10 @@ class HashingEmbedder:
         """Texts without a common word are at right angles."""
         return 0.0
 
+    def seen(self, text: str) -> int:
+        """The first `reach` characters."""
+        return min(len(text), self._reach)
+
     def embed_query(self, text: str) -> Vector:
         """Raises ValueError for a blank text."""
         return self._embed(checked_text(text))
@@ -62,6 +71,7 @@ class HashingEmbedder:
         if self._closed:
             raise EmbedderUnavailable("The embedder is closed.")
         values = np.zeros(self._dimensions, dtype=np.float64)
+        text = text[: self._reach]
         for word in _WORD.findall(text.casefold()) or [text]:
             self._add(values, word)
         if np.abs(values).max() < _WEIGHT_OF_SHORT_WORDS / 2:

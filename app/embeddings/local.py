@@ -71,6 +71,15 @@ class LocalEmbedder:
         """See `base.Embedder`."""
         return self._facts.cosine_floor
 
+    def seen(self, text: str) -> int:
+        """Up to the last token that the model is given."""
+        prefix = self._facts.document_prefix
+        # A token has a character at least, and two are the model's own: short texts need not be counted.
+        if len(prefix) + len(text) <= self._facts.max_tokens - 2:
+            return len(text)
+        self._refuse_when_closed()
+        return max(0, self._model.get().seen(prefix + text) - len(prefix))
+
     def embed_query(self, text: str) -> Vector:
         """Embeds a question in the caller's thread; questions seen lately come from a cache. Raises as `Embedder`."""
         return self._cached_query(checked_text(text))

@@ -18,6 +18,7 @@ TOKENIZER_FILE = "tokenizer.json"
 # Tokenizing 50,000 characters costs more than running the 256 tokens that are kept. Words of ordinary text give a token
 # for every four characters, so nothing that the model would have seen is cut.
 CHARACTERS_PER_TOKEN = 32
+SEEN_PER_TOKEN = 8
 
 _KNOWN_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 
@@ -75,6 +76,15 @@ class OnnxModel:
         except Exception as error:  # onnxruntime raises classes of its own that share no base but Exception
             raise EmbedderUnavailable(f"The model failed to run: {type(error).__name__}.") from error
         return self._pool(output)
+
+    def seen(self, text: str) -> int:
+        """How many of the first characters of `text` a run is given."""
+        # Twice what ordinary text needs, and no more: finding out must not cost what the run does.
+        head = text[: self._facts.max_tokens * SEEN_PER_TOKEN]
+        encoding = self._tokenizer.encode(head)
+        if not encoding.overflowing:
+            return len(head)
+        return int(max(end for _, end in encoding.offsets))
 
     def _pool(self, output: Any) -> npt.NDArray[np.float32]:
         if output.ndim == 2:  # the export pools by itself

@@ -86,6 +86,10 @@ class OpenAIEmbedder:
         """See `base.Embedder`."""
         return self._options.cosine_floor
 
+    def seen(self, text: str) -> int:
+        """What `max_bytes` lets through."""
+        return len(self._cut(text))
+
     def embed_query(self, text: str) -> Vector:
         """Embeds a question; questions seen lately come from a cache. Raises as `Embedder`."""
         return self._cached_query(checked_text(text))

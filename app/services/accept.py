@@ -46,14 +46,15 @@ def accept(parts: State, caller: Principal, body: dict[str, Any]) -> Accepted:
     parts.ledger.quota.admit(parts, caller, 1)
     made = draft(parts, body)
     made.props["seq"] = parts.sequence.take(caller.tenant)[0]
-    made.job = job(
+    todo = job(
         EMBED,
         webhook_url=body.get("webhook_url"),
         extracts=body.get("auto_extract_entities") is not False,
         classifies="memory_type" not in body,
     )
+    made.jobs.append(todo)
     parts.graph.transaction(lambda tx: write(parts, caller, [made], tx))
-    return Accepted(made.props["id"], made.job["id"])
+    return Accepted(made.props["id"], todo["id"])
 
 
 def _same_text(parts: State, caller: Principal, body: dict[str, Any]) -> str | None:

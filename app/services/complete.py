@@ -1,4 +1,4 @@
-"""Completing memories that were stored before they were understood: vectors, names, links."""
+"""Completing memories that were stored before they were understood: vectors, windows, names, links."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,18 @@ from typing import Any
 
 import orjson
 
+from app.services import memory_windows
 from app.services.classify import classify
 from app.services.extraction import Found, extracted
-from app.services.remember import content_hash, link, salience
+from app.services.remember import WINDOWS, content_hash, link, salience, window_row
+from app.services.remember import job as new_job
 from app.state import State
 from graph.driver import Transaction
 from graph.errors import NotFound
 from graph.jobs import JobRepository
 from graph.labels import NONE
 from graph.memories import MemoryRepository
+from graph.memory_windows import MemoryWindowRepository
 from graph.records import Row, vector
 from graph.repository import Tenanted
 
@@ -25,13 +28,18 @@ class Outrun(Exception):
 
 @dataclass(frozen=True)
 class Ready:
-    """A job with all that is needed to complete its memory; `subject` is a row of `JobRepository.subjects`."""
+    """A job with all that is needed to complete its memory; `subject` is a row of `JobRepository.subjects`.
+
+    `more` asks for a job that makes its windows.
+    """
 
     job_id: str
     subject: Row
     payload: Row
     embedding: Any
     found: Found | None
+    windows: Sequence[Row] = ()
+    more: bool = False
 
 
 def embedded(parts: State, caller: Tenanted, jobs: Sequence[Row], subjects: dict[str, Row]) -> list[Ready]:
@@ -41,13 +49,23 @@ def embedded(parts: State, caller: Tenanted, jobs: Sequence[Row], subjects: dict
         EmbedderError: no vectors can be had.
     """
     present = [job for job in jobs if job["id"] in subjects]
-    vectors = parts.embedder.embed_documents([subjects[job["id"]]["content"] for job in present])
+    vectors = memory_windows.embedded(parts.embedder, [subjects[job["id"]]["content"] for job in present])
     made = []
-    for job, values in zip(present, vectors, strict=True):
+    for job, its in zip(present, vectors, strict=True):
         subject, payload = subjects[job["id"]], orjson.loads(job["payload"])
         found = extracted(parts, caller, subject["content"], subject["title"]) if payload.get("extracts") else None
-        made.append(Ready(job["id"], subject, payload, vector(values), found))
+        made.append(Ready(job["id"], subject, payload, vector(its.vector), found, its.windows, its.more))
     return made
+
+
+def windowed(parts: State, caller: Tenanted, job: Row, subject: Row) -> Ready:
+    """Return a windows job with the windows of its memory.
+
+    Raises:
+        EmbedderError: no vectors can be had.
+    """
+    windows = memory_windows.windows(parts.embedder, subject["content"])
+    return Ready(job["id"], subject, orjson.loads(job["payload"]), None, None, windows)
 
 
 def named(parts: State, caller: Tenanted, job: Row, subject: Row) -> Ready:
@@ -74,17 +92,29 @@ def complete(parts: State, caller: Tenanted, ready: Sequence[Ready], holder: str
 
 
 def settle(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -> None:
-    """Give one memory its vector and names inside an open transaction.
+    """Give one memory its vector, windows and names inside an open transaction.
 
     Raises:
         Outrun: its text was changed meanwhile.
     """
+    understood = ready.embedding is not None or ready.found is not None
+    if understood and not _understood(parts, caller, tx, ready):
+        return
+    if ready.windows:
+        windows = MemoryWindowRepository(parts.graph, caller, tx, parts.space.slot)
+        if not windows.put([window_row(parts, ready.subject, ready.windows)]):
+            raise Outrun
+    if ready.more:
+        JobRepository(parts.graph, caller, tx).create([{**new_job(WINDOWS), "memory_id": ready.subject["id"]}])
+
+
+def _understood(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -> bool:
     memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
     id = ready.subject["id"]
     try:
         before = memories.lock(id)
     except NotFound:
-        return  # deleted meanwhile, and the job with nothing left to do
+        return False  # deleted meanwhile, and the job with nothing left to do
     if before["content_hash"] != ready.subject["content_hash"]:
         raise Outrun
     changes = _changes(parts, ready, before)
@@ -93,6 +123,7 @@ def settle(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -> Non
     memories.update(id, changes, ready.embedding)
     if ready.found is not None:
         link(parts, caller, tx, [(id, ready.found.extraction.mentions)])
+    return True
 
 
 def _changes(parts: State, ready: Ready, before: Row) -> Row:
@@ -119,9 +150,12 @@ def reextract(parts: State, caller: Tenanted, id: str) -> Row:
     """
     memories = MemoryRepository(parts.graph, caller, slot=parts.space.slot)
     row = memories.get(id)
-    unfinished = row["extraction_status"] != "ready"
-    embedding = vector(parts.embedder.embed_documents([row["content"]])[0]) if unfinished else None
+    subject = {**row, "content_hash": content_hash(row["content"])}
     found = extracted(parts, caller, row["content"], row["title"])
-    ready = Ready("", {**row, "content_hash": content_hash(row["content"])}, {}, embedding, found)
+    if row["extraction_status"] == "ready":
+        ready = Ready("", subject, {}, None, found)
+    else:
+        its = memory_windows.embedded(parts.embedder, [row["content"]])[0]
+        ready = Ready("", subject, {}, vector(its.vector), found, its.windows, its.more)
     parts.graph.transaction(lambda tx: settle(parts, caller, tx, ready))
     return memories.get(id)

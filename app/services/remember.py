@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from app.clock import now_ms
 from app.ids import is_uuid, new_id
 from app.services.classify import classify
 from app.services.extract import KnownNames, Mention, extract
+from app.services.memory_windows import Embedded, embedded
 from app.services.recall import find_duplicate
 from app.services.refer import NOBODY, agent_named
 from app.state import State
@@ -25,6 +26,7 @@ from graph.jobs import JobRepository
 from graph.labels import NEVER, NONE, scope_token
 from graph.memories import MemoryRepository
 from graph.memory_history import MemoryHistoryRepository
+from graph.memory_windows import MemoryWindowRepository
 from graph.projects import ProjectRepository
 from graph.queue import MEMORIES
 from graph.records import vector as packed
@@ -33,15 +35,15 @@ from graph.sessions import SessionRepository
 
 HOT, WARM = 0.8, 0.4
 # Kinds of jobs on a memory.
-EMBED, EXTRACT = "embed", "extract"
+EMBED, EXTRACT, WINDOWS = "embed", "extract", "windows"
 
 
 @dataclass
 class Draft:
     """A memory ready to be written: its properties, its vector, its names, and references still to be resolved.
 
-    Without a vector it is pending. `job` is work to be done on it later: a kind of `app.workers.memory_jobs`, and its
-    payload.
+    Without a vector it is pending. `windows` are those of `app.services.memory_windows`; `jobs` is work to be done on
+    it later.
     """
 
     props: dict[str, Any]
@@ -52,7 +54,8 @@ class Draft:
     project_id: str | None = None
     supersedes: str | None = None
     derived_from: list[str] = field(default_factory=list)
-    job: dict[str, Any] | None = None
+    windows: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -94,19 +97,19 @@ def remember(
     """
     timing = timing or Timing()
     started = time.perf_counter()
-    vectors = parts.embedder.embed_documents([body["content"] for body in bodies])
+    vectors = embedded(parts.embedder, [body["content"] for body in bodies])
     timing.embedding += 1000 * (time.perf_counter() - started)
     started = time.perf_counter()
     kept: list[Stored] = []
     drafts: list[Draft] = []
     known = parts.names.of(parts.graph, caller.tenant)
     by_model = parts.extractors.of(parts, caller).method != "rules"
-    for body, vector in zip(bodies, vectors, strict=True):
-        twin = duplicate_of(parts, caller, body, vector, drafts)
+    for body, vectors_of_it in zip(bodies, vectors, strict=True):
+        twin = duplicate_of(parts, caller, body, vectors_of_it.vector, drafts)
         if twin is None:
-            drafts.append(draft(parts, body, vector, known))
+            drafts.append(draft(parts, body, vectors_of_it, known))
             if by_model and body.get("auto_extract_entities") is not False:
-                drafts[-1].job = job(EXTRACT)
+                drafts[-1].jobs.append(job(EXTRACT))
         kept.append(Stored(twin, True) if twin else Stored(drafts[-1].props["id"], False))
     if drafts:
         parts.ledger.quota.admit(parts, caller, len(drafts))
@@ -134,14 +137,16 @@ def duplicate_of(
     return find_duplicate(parts, caller, agent_id, vector, body["dedup_threshold"], digest)
 
 
-def draft(parts: State, body: dict[str, Any], vector: Any = None, known: KnownNames | None = None) -> Draft:
-    """Return the memory that `body` asks for, pending without a vector.
+def draft(
+    parts: State, body: dict[str, Any], vectors: Embedded | None = None, known: KnownNames | None = None
+) -> Draft:
+    """Return the memory that `body` asks for, pending without vectors.
 
     All ids and times are settled here, so that a retry repeats them.
     """
     now = now_ms()
     content = body["content"]
-    pending = vector is None
+    pending = vectors is None
     extracts = body.get("auto_extract_entities") is not False
     mentions = extract(content, title=body.get("title"), known=known) if extracts and not pending else []
     importance = body["importance"]
@@ -177,13 +182,15 @@ def draft(parts: State, body: dict[str, Any], vector: Any = None, known: KnownNa
     }
     return Draft(
         props,
-        None if pending else packed(vector),
+        None if vectors is None else packed(vectors.vector),
         mentions,
         body["agent_id"],
         body.get("project"),
         body.get("project_id"),
         body.get("supersedes"),
         list(dict.fromkeys(body.get("derived_from", []))),
+        [] if vectors is None else vectors.windows,
+        [job(WINDOWS)] if vectors is not None and vectors.more else [],
     )
 
 
@@ -200,14 +207,27 @@ def write(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transact
         MemoryRepository(parts.graph, caller, tx, parts.space.slot).create_one(row)
     else:
         _create(parts, caller, drafts, tx)
+    if rows := [window_row(parts, made.props, made.windows) for made in drafts if made.windows]:
+        MemoryWindowRepository(parts.graph, caller, tx, parts.space.slot).put(rows)
     history = MemoryHistoryRepository(parts.graph, caller, tx)
     if replaced := [(made.props["id"], made.supersedes) for made in drafts if made.supersedes]:
         history.supersede(replaced)
     if drawn := [(made.props["id"], source) for made in drafts for source in made.derived_from]:
         history.derive(drawn)
     link(parts, caller, tx, [(made.props["id"], made.mentions) for made in drafts])
-    if jobs := [{**made.job, "memory_id": made.props["id"]} for made in drafts if made.job]:
+    if jobs := [{**each, "memory_id": made.props["id"]} for made in drafts for each in made.jobs]:
         JobRepository(parts.graph, caller, tx).create(jobs)
+
+
+def window_row(parts: State, memory: Mapping[str, Any], windows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the windows of a memory, of which id and content hash are given, as `MemoryWindowRepository.put` takes
+    them."""
+    return {
+        "memory_id": memory["id"],
+        "content_hash": memory["content_hash"],
+        "embedding_model": parts.embedder.identity,
+        "windows": list(windows),
+    }
 
 
 def _create(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transaction) -> None:

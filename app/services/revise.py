@@ -6,8 +6,10 @@ from app.answers import merged
 from app.auth import Principal
 from app.ids import new_id
 from app.services.extract import extract
+from app.services.memory_windows import embedded
 from app.services.remember import (
     EXTRACT,
+    WINDOWS,
     content_hash,
     date_words,
     job,
@@ -15,6 +17,7 @@ from app.services.remember import (
     salience,
     shown_name,
     tier_of,
+    window_row,
 )
 from app.state import State
 from graph.clock import now_ms
@@ -22,6 +25,7 @@ from graph.driver import Transaction
 from graph.jobs import JobRepository
 from graph.labels import NONE
 from graph.memories import MemoryRepository
+from graph.memory_windows import MemoryWindowRepository
 from graph.records import vector
 
 PLAIN = ("memory_type", "importance", "tier", "visibility", "title", "occurred_at", "expires_at")
@@ -36,17 +40,16 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
         EmbedderUnavailable: the text is new and no vector can be had now.
     """
     content = body.get("content")
-    embedding = parts.embedder.embed_documents([content])[0] if content is not None else None
+    vectors = embedded(parts.embedder, [content])[0] if content is not None else None
     version_id = new_id()
     known = parts.names.of(parts.graph, caller.tenant)
-    refined = None
-    if content is not None and parts.extractors.of(parts, caller).method != "rules":
-        refined = job(EXTRACT)
+    by_model = content is not None and parts.extractors.of(parts, caller).method != "rules"
+    refined, further = job(EXTRACT), job(WINDOWS)
 
     def work(tx: Transaction) -> None:
         memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
         before = memories.lock(id)
-        if content is None or content == before["content"]:
+        if content is None or vectors is None or content == before["content"]:
             memories.update(id, _changes(body, before))
             return
         title = body.get("title", before["title"])
@@ -67,10 +70,16 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
             "extraction_error": None,
             "salience": salience(importance, len(mentions)),
         }
-        memories.update(id, _changes(body, before) | said, vector(embedding))
+        memories.update(id, _changes(body, before) | said, vector(vectors.vector))
+        parted = MemoryWindowRepository(parts.graph, caller, tx, parts.space.slot)
+        parted.drop(id)
+        if vectors.windows:
+            parted.put([window_row(parts, {"id": id, **said}, vectors.windows)])
         link(parts, caller, tx, [(id, mentions)])
-        if refined and not plain:
-            JobRepository(parts.graph, caller, tx).create([{**refined, "memory_id": id}])
+        jobs = [refined] if by_model and not plain else []
+        jobs += [further] if vectors.more else []
+        if jobs:
+            JobRepository(parts.graph, caller, tx).create([{**each, "memory_id": id} for each in jobs])
 
     parts.graph.transaction(work)
 

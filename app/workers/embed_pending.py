@@ -1,4 +1,4 @@
-"""Completes memories that were accepted or are to be understood better: embeds, extracts, links.
+"""Completes memories that were accepted or are to be understood better: embeds, windows long ones, extracts, links.
 
 Jobs are claimed in batches, and those of one tenant are written in one transaction; where that fails each stands for
 itself. A job may be begun twice, when a lease runs out, but it is written once: ending it is part of the same
@@ -16,8 +16,8 @@ import structlog
 from app.clock import now_ms
 from app.embeddings import EmbedderError
 from app.ids import new_id
-from app.services.complete import Outrun, Ready, complete, embedded, named
-from app.services.remember import EMBED
+from app.services.complete import Outrun, Ready, complete, embedded, named, windowed
+from app.services.remember import EMBED, WINDOWS
 from app.state import State
 from graph.driver import Transaction
 from graph.errors import GraphError
@@ -96,7 +96,8 @@ class Worker:
             if job["kind"] == EMBED:
                 self.write(parts, owner, embedded(parts, owner, jobs, subjects))
             else:
-                self.write(parts, owner, [named(parts, owner, job, subjects[job["id"]])])
+                prepare = windowed if job["kind"] == WINDOWS else named
+                self.write(parts, owner, [prepare(parts, owner, job, subjects[job["id"]])])
         except Outrun:
             # Either another worker has it, and this changes nothing; or its text is new, and it is due again at once.
             JobRepository(parts.graph, owner).retry(job["id"], self.holder, now_ms(), "its memory changed meanwhile")
