@@ -95,7 +95,7 @@ LOCK = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
 SET d.version = d.version
-WITH d
+WITH d WHERE EXISTS { (:Decision {tenant: $tenant, id: $id}) }
 """
 LOCKED = LOCK + SHOWN
 UPDATE = """

@@ -21,9 +21,13 @@ SET r.source = 'manual', r.relationship = coalesce($relationship, r.relationship
 RETURN e.id AS entity_id, m.id AS memory_id, r.relationship AS relationship, r.confidence AS relevance_score,
   r.from AS created_at, coalesce(r.id = $id, false) AS created
 """
+# The entity is locked before the look for its link: of several that take it away, the later ones find nothing.
 UNLINK = """
 CYPHER 25
-MATCH (:Memory {tenant: $tenant, id: $memory_id})-[r:MENTIONS|ABOUT]->(:Entity {tenant: $tenant, id: $entity_id})
+MATCH (e:Entity {tenant: $tenant, id: $entity_id})
+SET e.created_at = e.created_at
+WITH e
+MATCH (:Memory {tenant: $tenant, id: $memory_id})-[r:MENTIONS|ABOUT]->(e)
 WITH collect(r) AS links WHERE size(links) > 0
 FOREACH (r IN links | DELETE r)
 RETURN size(links) AS gone

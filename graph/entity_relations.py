@@ -33,10 +33,17 @@ SET r.weight = coalesce($weight, r.weight), r.metadata = coalesce($metadata, r.m
     + SHOWN
     + ", r.id = $id AS created"
 )
+# Locked as for STATE, then looked for again: of several that take it away, the later ones find nothing.
 UNSTATE = """
 CYPHER 25
-MATCH (:Entity {tenant: $tenant, id: $entity_id})-[r:RELATED_TO]-(:Entity)
-WITH DISTINCT r WHERE r.id = $id
+MATCH (:Entity {tenant: $tenant, id: $entity_id})-[old:RELATED_TO {id: $id}]-(:Entity)
+WITH DISTINCT startNode(old) AS a, endNode(old) AS b
+CALL (a, b) {
+  UNWIND CASE WHEN a.id < b.id THEN [a, b] ELSE [b, a] END AS n
+  SET n.created_at = n.created_at
+  RETURN count(n) AS locked
+}
+MATCH (a)-[r:RELATED_TO {id: $id}]->(b)
 DELETE r
 RETURN $id AS id
 """

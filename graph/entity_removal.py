@@ -16,13 +16,13 @@ MATCH (n:EntityName)-[:NAMES]->(:Entity {tenant: $tenant, id: id})
 WITH DISTINCT n ORDER BY n.key
 SET n.updated_at = $now
 """
-# Both are locked in the order of their ids before anything moves; a row without an id was deleted meanwhile.
+# Both are locked in the order of their ids before anything moves, and looked for again: one may have gone meanwhile.
 LOCK_BOTH = """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant}) WHERE e.id IN $ids
 WITH e ORDER BY e.id
 SET e.updated_at = $now
-WITH e WHERE e.id IS NOT NULL
+WITH e WHERE EXISTS { (:Entity {tenant: $tenant, id: e.id}) }
 RETURN e.id AS id, e.metadata AS metadata
 """
 MOVE_NAMES = """
@@ -61,7 +61,7 @@ RETURN count(*) AS moved
 # What the two said of each other would become a loop.
 DROP_BETWEEN = """
 CYPHER 25
-MATCH (:Entity {tenant: $tenant, id: $id})-[r:RELATED_TO|SAME_AS]-(:Entity {tenant: $tenant, id: $into})
+MATCH (:Entity {tenant: $tenant, id: $id})-[r:RELATED_TO]-(:Entity {tenant: $tenant, id: $into})
 DELETE r
 """
 MOVE_OUTGOING = """
@@ -107,12 +107,13 @@ WITH r LIMIT $batch
 DELETE r
 RETURN count(*) AS gone
 """
-# Spellings that lead nowhere else go with it.
+# Locked, then looked for again: of several that delete it, the later ones find nothing. Spellings that lead nowhere
+# else go with it.
 DELETE = """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $id})
 SET e.updated_at = $now
-WITH e WHERE e.id IS NOT NULL
+WITH e WHERE EXISTS { (:Entity {tenant: $tenant, id: $id}) }
 CALL (e) {
   MATCH (n:EntityName)-[:NAMES]->(e)
   WITH n, e WHERE NOT EXISTS { MATCH (n)-[:NAMES]->(other:Entity) WHERE other <> e }
@@ -130,7 +131,7 @@ WHERE e.created_at >= $after AND (e.created_at > $after OR '' + e.id > $after_id
 WITH e ORDER BY e.tenant, e.created_at, e.id LIMIT $limit
 RETURN count(e) AS seen, max(e.created_at) AS last, collect([e.created_at, e.id])[-1] AS at,
   collect(CASE WHEN coalesce(e.source, 'manual') <> 'manual' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
-    AND NOT EXISTS { (e)-[:RELATED_TO|SAME_AS]-() } THEN e.id END) AS unused
+    AND NOT EXISTS { (e)-[:RELATED_TO]-() } THEN e.id END) AS unused
 """
 # Locked, then asked again: a memory that was being written when the walk passed keeps its entity.
 DELETE_UNUSED = """
@@ -138,8 +139,8 @@ CYPHER 25
 UNWIND $ids AS id
 MATCH (e:Entity {tenant: $tenant, id: id})
 SET e.updated_at = $now
-WITH e WHERE e.id IS NOT NULL AND coalesce(e.source, 'manual') <> 'manual'
-  AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)-[:RELATED_TO|SAME_AS]-() }
+WITH e, id WHERE EXISTS { (:Entity {tenant: $tenant, id: id}) } AND coalesce(e.source, 'manual') <> 'manual'
+  AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() } AND NOT EXISTS { (e)-[:RELATED_TO]-() }
 CALL (e) {
   MATCH (n:EntityName)-[:NAMES]->(e)
   WITH n, e WHERE NOT EXISTS { MATCH (n)-[:NAMES]->(other:Entity) WHERE other <> e }

@@ -103,7 +103,7 @@ class ExtractionKeyRepository(Repository):
         Raises:
             NotFound: no such key.
         """
-        self.write_one(DELETE, id=id)
+        self._locked(lambda inside: inside.write_one(DELETE, id=id))
 
     def used(self, id: str, *, worked: bool) -> None:
         """Note that a key was used now, and whether its model answered."""

@@ -68,7 +68,16 @@ NEWEST_FIRST = " ORDER BY created_at DESC, id DESC"
 LIST = MATCH_ALL + PAGE + SHOWN + NEWEST_FIRST
 LIST_FILTERED = MATCH_ALL + FILTER + PAGE + SHOWN + NEWEST_FIRST
 COUNT = MATCH_ALL + FILTER + "RETURN count(x) AS total"
-LOCKED = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant, id: $id}) SET x.version = x.version WITH x" + SHOWN
+# Looked for again once it is locked: it may have been deleted meanwhile.
+LOCKED = (
+    """
+CYPHER 25
+MATCH (x:Pattern {tenant: $tenant, id: $id})
+SET x.version = x.version
+WITH x WHERE EXISTS { (:Pattern {tenant: $tenant, id: $id}) }
+"""
+    + SHOWN
+)
 UPDATE = """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
@@ -80,7 +89,15 @@ CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
 CALL db.create.setNodeVectorProperty(x, 'EMBEDDING', $embedding)
 """
-DELETE = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant, id: $id}) DETACH DELETE x RETURN $id AS id"
+# Locked, then looked for again: of several that delete it, the later ones find nothing.
+DELETE = """
+CYPHER 25
+MATCH (x:Pattern {tenant: $tenant, id: $id})
+SET x.version = x.version
+WITH x WHERE EXISTS { (:Pattern {tenant: $tenant, id: $id}) }
+DETACH DELETE x
+RETURN $id AS id
+"""
 # Writing what is there already changes nothing and yet takes the lock: of many adopters at once one makes the link.
 ADOPT = (
     """
@@ -97,7 +114,10 @@ WITH x
 )
 ABANDON = """
 CYPHER 25
-MATCH (p:Project {tenant: $tenant, slug: $slug})-[r:ADOPTED]->(x:Pattern {tenant: $tenant, id: $id})
+MATCH (x:Pattern {tenant: $tenant, id: $id})
+SET x.version = x.version
+WITH x
+MATCH (:Project {tenant: $tenant, slug: $slug})-[r:ADOPTED]->(x)
 DELETE r
 RETURN x.id AS id
 """

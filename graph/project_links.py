@@ -58,9 +58,17 @@ CYPHER 25
 MATCH (p:Project {tenant: $tenant, slug: $slug})
 RETURN COUNT { (p)-[:DEPENDS_ON|RELATES_TO]-() } AS total
 """
+# Both ends are locked as above before the link is looked for again: of several that delete it, one finds it.
 DELETE = """
 CYPHER 25
-MATCH (:Project {tenant: $tenant, slug: $slug})-[r:DEPENDS_ON|RELATES_TO {id: $id}]-(:Project {tenant: $tenant})
+MATCH (:Project {tenant: $tenant, slug: $slug})-[old:DEPENDS_ON|RELATES_TO {id: $id}]-(:Project {tenant: $tenant})
+WITH DISTINCT startNode(old) AS p, endNode(old) AS q
+CALL (p, q) {
+  UNWIND CASE WHEN p.id < q.id THEN [p, q] ELSE [q, p] END AS n
+  SET n.updated_at = n.updated_at
+  RETURN count(n) AS locked
+}
+MATCH (p)-[r:DEPENDS_ON|RELATES_TO {id: $id}]->(q)
 DELETE r
 RETURN DISTINCT $id AS id
 """

@@ -101,12 +101,13 @@ WITH link LIMIT $limit
 DELETE link
 RETURN count(link) AS done
 """
-# Only when nothing is left: a memory may have come while the others went.
+# Only when nothing is left: a memory may have come while the others went. Locked, then looked for again: of several
+# that delete it, the later ones find nothing.
 DELETE = """
 CYPHER 25
 MATCH (p:Project {tenant: $tenant, id: $id})
 SET p.updated_at = $now
-WITH p WHERE NOT EXISTS { (p)--() }
+WITH p WHERE EXISTS { (:Project {tenant: $tenant, id: $id}) } AND NOT EXISTS { (p)--() }
 DELETE p
 RETURN $id AS id
 """

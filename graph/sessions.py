@@ -163,12 +163,13 @@ DELETE link
 SET d.session_id = '', d.updated_at = $now, d.version = d.version + 1
 RETURN count(d) AS done
 """
-# Only when no memory is left: one may have come while the others went.
+# Only when no memory is left: one may have come while the others went. Locked, then looked for again: of several that
+# delete it, the later ones find nothing.
 DELETE = """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
 SET s.updated_at = $now
-WITH s WHERE NOT EXISTS { (s)<-[:IN_SESSION]-() }
+WITH s WHERE EXISTS { (:Session {tenant: $tenant, id: $id}) } AND NOT EXISTS { (s)<-[:IN_SESSION]-() }
 DETACH DELETE s
 RETURN $id AS id
 """

@@ -64,9 +64,12 @@ CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id})
 RETURN w.secret AS secret, CASE WHEN w.old_secret_until > $now THEN w.old_secret ELSE $none END AS old_secret
 """
+# Locked, then looked for again: of several that delete it, the later ones find nothing.
 DELETE = """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id})
+SET w.version = w.version
+WITH w WHERE EXISTS { (:Webhook {tenant: $tenant, id: $id}) }
 OPTIONAL MATCH (d:Delivery {tenant: $tenant, webhook_id: w.id}) WHERE d.created_at >= 0
 WITH w, collect(d) AS deliveries
 FOREACH (d IN deliveries | DETACH DELETE d)
