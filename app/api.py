@@ -90,8 +90,10 @@ class Blueprint(flask_smorest.Blueprint):
         for endpoint, methods in self._docs.items():
             rule = next(app.url_map.iter_rules(f"{name}.{endpoint}"))
             methods["parameters"] = [path_parameter(argument) for argument in sorted(rule.arguments)]
+            checked = any(argument == "slug" or argument.endswith("_id") for argument in rule.arguments)
             for method, info in methods.items():
                 if method != "parameters":
+                    info["path_is_checked"] = checked
                     info.setdefault("manual_doc", {}).setdefault("operationId", f"{method}{endpoint}")
         super().register_views_in_doc(api, app, spec, name=name, **kwargs)
 
@@ -102,6 +104,8 @@ class Blueprint(flask_smorest.Blueprint):
         # Every status is named: a default would declare whatever a mistake of ours answers.
         responses.pop("default", None)
         expected = COMMON_ERRORS if self.access == "tenant" else PUBLIC_ERRORS
+        if not (doc.get("parameters") or doc.get("requestBody") or doc_info["path_is_checked"]):
+            expected = tuple(status for status in expected if status != 422)  # there is nothing that could be wrong
         if body := doc.get("requestBody"):
             expected += BODY_ERRORS
             body["required"] = _has_required(body)

@@ -20,6 +20,7 @@ class ContextIn(Schema):
         metadata={"description": "Most memories to use.", "example": 10},
     )  # fmt: skip
     threshold = Fraction(load_default=0.5, metadata={"description": "Leave out hits below this score."})
+    min_score = Fraction(metadata={"description": "Same as `threshold`, and goes before it."})
     max_tokens = fields.Integer(
         validate=validate.Range(1, 1_000_000, error="must lie between {min} and {max}"),
         metadata={"description": "Tokens of four characters that the text may take.", "example": 1000},

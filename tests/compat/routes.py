@@ -93,6 +93,10 @@ class Route:
         """What paths of this route look like."""
         return re.compile(re.sub(r"{\w+}", "[^/]+", self.path))
 
+    def at(self, name: str) -> str:
+        """The path of the thing of this name."""
+        return self.path.replace("{id}", name).replace("{slug}", name)
+
 
 def _read() -> dict[int, Route]:
     rows = (line.split() for line in INDEX.strip().splitlines())

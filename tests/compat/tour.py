@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
 from app.scopes import ALL_SCOPES, BY_VERB
 from tests.compat.routes import ROUTES, Route, callers_of
+from tests.compat.stops import NEVER_REGISTERED, PROBES, STOPS, UNKNOWN, Probe, Stop
 
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
-NEVER_REGISTERED = "never-registered"
-TEXT = "Priya Raman moved the Billing Service to PostgreSQL in Lisbon"
-LONG = "x" * 50_001
+# Bytes that are announced and never sent: a server that waits for them has not looked at the length first.
+FAR_TOO_LARGE = "1000000000"
 
 
 @dataclass
@@ -51,11 +54,40 @@ class World:
         """Return a name that is new in this namespace."""
         return f"{stem}-{next(self.numbers)}"
 
+    def send(self, path: str, body: Any) -> dict[str, Any]:
+        """POST, and return the answer.
+
+        Raises:
+            httpx2.HTTPStatusError: it was refused.
+        """
+        found: dict[str, Any] = self.everything.post(path, json=body).raise_for_status().json()
+        return found
+
+    def announce(self, verb: str, path: str) -> int:
+        """Announce a body that is far too large, send none of it, and return the status."""
+        where = urlsplit(self.url)
+        connection = HTTPConnection(where.hostname or "", where.port, timeout=30)
+        with closing(connection):
+            connection.putrequest(verb, path)
+            connection.putheader("Authorization", self.everything.headers["Authorization"])
+            connection.putheader("Content-Type", "application/json")
+            connection.putheader("Content-Length", FAR_TOO_LARGE)
+            connection.endheaders()
+            return connection.getresponse().status
+
+    def said(self, kind: str) -> dict[str, Any]:
+        """Make a thing by its own route, and return the body that made it."""
+        number = MADE_BY[kind]
+        made_of = STOPS[number].body
+        body = made_of(self) if made_of else {}
+        self.send(ROUTES[number].path, body)
+        return body
+
     def make(self, kind: str) -> str:
         """Make a thing by its own route, and return what a path names it by."""
-        route, stop = ROUTES[MADE_BY[kind]], STOPS[MADE_BY[kind]]
-        answer = self.everything.request(route.verb, route.path, json=stop.body(self) if stop.body else None)
-        found = answer.raise_for_status().json()
+        number = MADE_BY[kind]
+        made_of = STOPS[number].body
+        found = self.send(ROUTES[number].path, made_of(self) if made_of else {})
         return str(found["slug"] if kind == "project" else found["id"])
 
     def id(self, kind: str) -> str:
@@ -65,7 +97,6 @@ class World:
         return self.made[kind]
 
 
-Make = Callable[[World], dict[str, Any]]
 # The routes that make each kind of thing.
 MADE_BY = {
     "memory": 4, "agent": 17, "entity": 23, "session": 32, "decision": 37, "pattern": 41, "project": 45, "key": 62,
@@ -75,101 +106,6 @@ KINDS = {
     "memories": "memory", "agents": "agent", "entities": "entity", "sessions": "session", "decisions": "decision",
     "patterns": "pattern", "projects": "project", "keys": "key",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Stop:
-    """How a route is called and what it must answer: `good` to a good call, `twice` to the same call once more.
-
-    `bad` and `asking` are a body and query arguments that must be refused with 422. `scope` is what a key needs when
-    that is not the scope of the verb.
-    """
-
-    good: int
-    body: Make | None = None
-    query: Make | None = None
-    bad: dict[str, Any] | None = None
-    asking: dict[str, Any] | None = None
-    twice: int | None = None
-    scope: str = ""
-
-
-def link(w: World) -> dict[str, Any]:
-    return {"entity_id": w.id("entity"), "memory_id": w.id("memory"), "relationship": "mentioned_in"}
-
-
-def reason(w: World) -> dict[str, Any]:
-    return {"title": "Keep the queue in the database", "rationale": "One transaction"}
-
-
-PAGE = {"limit": 101}
-STOPS: dict[int, Stop] = {
-    1: Stop(200, scope="public"),
-    2: Stop(200, lambda w: {"text": TEXT, "prefix": "search_query"}, bad={}, scope="read"),
-    3: Stop(200),
-    4: Stop(201, lambda w: {"content": TEXT, "agent_id": "iris"}, bad={}),
-    5: Stop(200, asking=PAGE),
-    6: Stop(200),
-    7: Stop(200, lambda w: {"content": TEXT, "metadata": None}, bad={"content": " "}),
-    8: Stop(204, twice=404),
-    9: Stop(200, lambda w: {"query": "billing", "limit": 5}, bad={}, scope="read"),
-    10: Stop(200, lambda w: {"memories": [{"content": TEXT, "agent_id": "iris"}]}, bad={"memories": []}),
-    11: Stop(200, lambda w: {"query": "billing"}, bad={}, scope="read"),
-    12: Stop(200, lambda w: {"importance": 0.9}, bad={"importance": 2}),
-    13: Stop(200, lambda w: {"action": "demote_cold"}, bad={"action": "explode"}, scope="admin"),
-    14: Stop(200),
-    15: Stop(200),
-    16: Stop(200, query=lambda w: {"limit": 5}, asking={"limit": 501}),
-    17: Stop(201, lambda w: {"name": w.name("iris")}, bad={}, twice=409),
-    18: Stop(200, asking=PAGE),
-    19: Stop(200),
-    20: Stop(200, lambda w: {"description": "Keeps notes"}, bad={"name": " "}),
-    21: Stop(204, twice=404),
-    22: Stop(200),
-    23: Stop(201, lambda w: {"name": w.name("Billing"), "entity_type": "project"}, bad={}, twice=200),
-    24: Stop(200, asking=PAGE),
-    25: Stop(200),
-    26: Stop(200, lambda w: {"metadata": {"owner": "platform"}}, bad={"name": " "}),
-    27: Stop(204, twice=404),
-    28: Stop(201, link, bad={}, twice=200),
-    29: Stop(201, lambda w: {"memory_id": w.make("memory")}, bad={}, twice=200),
-    30: Stop(200),
-    31: Stop(200, query=lambda w: {"depth": 2, "max_neighbors": 10}, asking={"depth": 6}),
-    32: Stop(201, lambda w: {"title": "Untangle retries"}, bad={"title": LONG}),
-    33: Stop(201, lambda w: {"external_id": w.name("repo")}, bad={}, twice=200),
-    34: Stop(200, asking=PAGE),
-    35: Stop(200, query=lambda w: {"include_memories": "true"}),
-    36: Stop(200, lambda w: {"summary": "Done"}, bad={"summary": LONG}, twice=200),
-    37: Stop(201, reason, bad={}),
-    38: Stop(200, asking=PAGE),
-    39: Stop(200, query=lambda w: {"query": "queue"}, asking={"limit": 5}),
-    40: Stop(201, reason, bad={}, twice=409),
-    41: Stop(201, lambda w: {"title": "Idempotent writers", "description": "Take a key"}, bad={}),
-    42: Stop(200, query=lambda w: {"query": "writers"}, asking={"limit": 5}),
-    43: Stop(200, query=lambda w: {"project": w.id("project")}, asking={"limit": 5}),
-    44: Stop(200, lambda w: {"project": w.id("project")}, bad={}, twice=200),
-    45: Stop(201, lambda w: {"name": "Billing", "slug": w.name("billing")}, bad={"slug": "No Slug"}, twice=409),
-    46: Stop(200, asking=PAGE),
-    47: Stop(200),
-    48: Stop(200),
-    49: Stop(201, lambda w: {"target_project": w.make("project"), "relationship_type": "depends_on"}, bad={}),
-    50: Stop(200),
-    51: Stop(200),
-    52: Stop(200),
-    53: Stop(200, lambda w: {"project": w.id("project"), "change_description": TEXT}, bad={}, scope="read"),
-    54: Stop(200, query=lambda w: {"a": w.id("project"), "b": w.make("project")}, asking={}),
-    55: Stop(201, lambda w: {"name": "ci", "scopes": ["read"]}, bad={"scopes": ["king"]}, scope="admin"),
-    56: Stop(201, lambda w: {"url": "https://hooks.example.test/loci"}, bad={"url": "http://hooks.example.test/loci"}),
-    57: Stop(200),
-    58: Stop(202, lambda w: {"content": TEXT, "agent_id": "iris"}, bad={}),
-    59: Stop(200),
-    60: Stop(200, lambda w: {"query": "billing", "agent_id": None}, bad={}, scope="read"),
-    61: Stop(200),
-    62: Stop(200, lambda w: {"provider": "openai", "api_key": "sk-0123456789abcdef", "model": "small"}, bad={}),
-    63: Stop(200),
-    64: Stop(200),
-    65: Stop(200, twice=404),
-}
 
 
 @dataclass(frozen=True)
@@ -212,27 +148,45 @@ def ways(route: Route, stop: Stop, world: World) -> dict[str, tuple[int, Callabl
     # What is deleted, ended or superseded is made for it; the rest may be shared.
     place = (world.make(kind) if stop.twice or route.verb == "DELETE" else world.id(kind)) if kind else ""
 
-    def call(client: httpx2.Client, name: str = place, json: Any = body, params: Any = query) -> int:
-        path = route.path.replace("{id}", name).replace("{slug}", name)
-        return client.request(route.verb, path, json=json, params=params).status_code
+    def call(client: httpx2.Client = world.everything, name: str = place, **change: Any) -> int:
+        sent = {"params": query, **({} if "content" in change else {"json": body}), **change}
+        return client.request(route.verb, route.at(name), **sent).status_code
 
-    calls: dict[str, tuple[int, Callable[[], int]]] = {"good": (stop.good, lambda: call(world.everything))}
+    calls: dict[str, tuple[int, Callable[[], int]]] = {"good": (stop.good, call)}
     if stop.twice is not None:
-        calls["twice"] = (stop.twice, lambda: call(world.everything))
+        calls["twice"] = (stop.twice, call)
     if stop.scope != "public":
         scope = stop.scope or BY_VERB[route.verb]
         calls["no key"] = (401, lambda: call(world.anonymous))
         calls[f"without {scope}"] = (403, lambda: call(world.without[scope]))
     if kind:
         nothing = NEVER_REGISTERED if kind == "project" else UNKNOWN
-        calls["unknown"] = (404, lambda: call(world.everything, nothing))
+        calls["unknown"] = (404, lambda: call(name=nothing))
     if kind and kind != "project" and route.number != 22:
-        calls["malformed id"] = (422, lambda: call(world.everything, "not-a-uuid"))
+        calls["malformed id"] = (422, lambda: call(name="not-a-uuid"))
     if stop.bad is not None:
-        calls["bad body"] = (422, lambda: call(world.everything, json=stop.bad))
+        calls["bad body"] = (422, lambda: call(json=stop.bad))
     if stop.asking is not None:
-        calls["bad query"] = (422, lambda: call(world.everything, params=stop.asking))
+        calls["bad query"] = (422, lambda: call(params=stop.asking))
+    if body is not None:
+        calls["no JSON"] = (400, lambda: call(content="{", headers={"Content-Type": "application/json"}))
+        calls["no JSON type"] = (415, lambda: call(content="{}", headers={"Content-Type": "text/plain"}))
+        calls["too large"] = (413, lambda: world.announce(route.verb, route.at(place)))
+    for probe in PROBES.get(route.number, ()):
+        calls[probe.case] = (probe.status, partial(probed, probe, world, call))
     return calls
+
+
+def probed(probe: Probe, world: World, call: Callable[..., int]) -> int:
+    """Return the status that a probe is answered with."""
+    given: dict[str, Any] = {"headers": probe.headers}
+    if probe.name:
+        given["name"] = probe.name(world)
+    if probe.body:
+        given["json"] = probe.body(world)
+    if probe.query:
+        given["params"] = probe.query(world)
+    return call(**given)
 
 
 def tour(world: World) -> list[Visit]:
