@@ -1,6 +1,7 @@
 """One blueprint per noun, in the order the documentation shows them."""
 
 from app.resources.agents import blueprint as agents
+from app.resources.ask import blueprint as ask
 from app.resources.audit import blueprint as audit
 from app.resources.context import blueprint as context
 from app.resources.decisions import blueprint as decisions
@@ -30,6 +31,7 @@ BLUEPRINTS = (
     memory_care,
     memories_v2,
     context,
+    ask,
     embed,
     extraction,
     jobs,

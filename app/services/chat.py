@@ -2,10 +2,12 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 import openai
 from structlog import get_logger
 
@@ -14,7 +16,16 @@ from app.outbound import Refused, guarded_client
 
 log = get_logger()
 
-MAX_ANSWER_BYTES = 256 * 1024
+# A stream spends some 200 bytes on each piece of a word.
+MAX_ANSWER_BYTES = 512 * 1024
+# Whatever a model, or the way to it, can do. An AttributeError is JSON of another shape.
+FAILURES = (
+    openai.OpenAIError, httpx2.HTTPError, OSError, ValueError, LookupError, TypeError, AttributeError, Refused,
+)  # fmt: skip
+
+
+class ChatFailed(Exception):
+    """A model gave no answer, or broke off."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +60,55 @@ def ask_model(model: ChatModel, instructions: str, text: str) -> str | None:
     """Return a model's answer, or None when it fails or is not there within its `timeout`. As `ask` otherwise."""
     try:
         return _asked(model, instructions, text)
-    except (openai.OpenAIError, OSError, ValueError, LookupError, TypeError, Refused) as error:
+    except FAILURES as error:
         log.warning("chat_model_failed", kind=type(error).__name__)
         return None
 
 
+def told(model: ChatModel, instructions: str, text: str) -> Iterator[str]:
+    """Yield a model's answer piece by piece, as it comes. Who closes the iterator ends the call. As `ask` otherwise.
+
+    Raises:
+        ChatFailed: it fails, breaks off, or is not done within its `timeout`.
+    """
+    try:
+        yield from _told(model, instructions, text)
+    except FAILURES as error:
+        log.warning("chat_model_failed", kind=type(error).__name__)
+        raise ChatFailed from error
+
+
 def _asked(model: ChatModel, instructions: str, text: str) -> str | None:
+    with _answer(model, instructions, text) as chunks:
+        content = _content(b"".join(chunks))
+    return content.strip() or None if isinstance(content, str) else None
+
+
+def _told(model: ChatModel, instructions: str, text: str) -> Iterator[str]:
+    rest, others, ended = b"", [], False
+    with _answer(model, instructions, text, stream=True) as chunks:
+        for chunk in chunks:
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                if not line.startswith(b"data:"):
+                    others.append(line)
+                    continue
+                data = line.removeprefix(b"data:").strip()
+                ended = ended or data == b"[DONE]"
+                if not ended and (piece := _delta(data)):
+                    yield piece
+            if ended:
+                return
+    # Not every server streams: some give the whole answer all the same.
+    content = _content(b"\n".join([*others, rest]))
+    if not isinstance(content, str):
+        raise TypeError
+    yield content
+
+
+@contextmanager
+def _answer(model: ChatModel, instructions: str, text: str, **more: Any) -> Iterator[Iterator[bytes]]:
+    """Give the body of a model's answer in chunks; reading them fails when the time is over or they are too many."""
     until = time.monotonic() + model.timeout
     guarded = model.allow is not None
     with openai.OpenAI(
@@ -69,13 +123,27 @@ def _asked(model: ChatModel, instructions: str, text: str) -> str | None:
             {"role": "system", "content": instructions},
             {"role": "user", "content": f"<<<\n{text}\n>>>"},
         ]
-        body = bytearray()
-        with create(model=model.model, temperature=0, messages=messages) as response:
-            for chunk in response.iter_bytes():
-                body += chunk
-                if time.monotonic() > until:
-                    raise TimeoutError
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise ValueError
-    content = json.loads(body)["choices"][0]["message"]["content"]
-    return content.strip() or None if isinstance(content, str) else None
+        with create(model=model.model, temperature=0, messages=messages, **more) as response:
+            yield _bounded(response.iter_bytes(), until)
+
+
+def _bounded(chunks: Iterator[bytes], until: float) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if time.monotonic() > until:
+            raise TimeoutError
+        if size > MAX_ANSWER_BYTES:
+            raise ValueError
+        yield chunk
+
+
+def _content(body: bytes) -> Any:
+    return json.loads(body)["choices"][0]["message"]["content"]
+
+
+def _delta(data: bytes) -> str:
+    # Some chunks have no choices, but what was used; some have a role alone.
+    choices = json.loads(data)["choices"]
+    piece = choices[0]["delta"].get("content") if choices else None
+    return piece if isinstance(piece, str) else ""
