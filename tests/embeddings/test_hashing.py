@@ -34,6 +34,12 @@ class TestEmbed:
         assert vector.shape == (8,)
         assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
 
+    def test_what_lies_beyond_its_reach_does_not_count(self) -> None:
+        embedder = HashingEmbedder(64, reach=20)
+        near, far = embedder.embed_documents(["Tom repairs old boats", "Tom repairs old boats and many other things"])
+        assert embedder.seen("Tom repairs old boats and many other things") == 20
+        assert near @ far == pytest.approx(1.0)
+
     def test_a_blank_text_is_refused(self) -> None:
         with pytest.raises(ValueError, match="blank"):
             HashingEmbedder().embed_query(" ")

@@ -240,3 +240,22 @@ class TestClose:
     def test_closed_is_closed(self, closed: LocalEmbedder, use: Callable[[LocalEmbedder], object]) -> None:
         with pytest.raises(EmbedderUnavailable, match="closed"):
             use(closed)
+
+
+class TestSeen:
+    def test_a_short_text_is_seen_whole(self, bge: LocalEmbedder) -> None:
+        assert bge.seen("Maria sold all the bread.") == 25
+
+    def test_what_lies_behind_it_does_not_change_the_vector(self, bge: LocalEmbedder) -> None:
+        text = " ".join(texts(200))
+        seen = bge.seen(text)
+        assert 500 < seen < 1500
+        whole, head, shorter = bge.embed_documents([text, text[:seen], text[: seen - 40]])
+        assert np.array_equal(whole, head)
+        assert not np.array_equal(whole, shorter)
+
+    def test_a_prefix_takes_its_share(self, model_folder: Path, bge: LocalEmbedder) -> None:
+        prefixed = LocalEmbedder(model_folder, replace(BGE, document_prefix="a passage from a diary: "))
+        text = " ".join(texts(200))
+        assert bge.seen(text) - 40 < prefixed.seen(text) < bge.seen(text)
+        prefixed.close()
