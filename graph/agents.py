@@ -147,7 +147,8 @@ class AgentRepository(Repository):
         return self.edit(LOCK, UPDATE, change, id=id, now=now_ms())
 
     def delete(self, id: str) -> None:
-        """Delete the agent itself; its memories are the caller's business.
+        """Delete the agent itself; its memories are the caller's business. From then on none can be stored for
+        it, even before the transaction ends.
 
         Raises:
             NotFound: no such agent.

@@ -27,24 +27,23 @@ RETURN m.id AS id, m.content AS content, m.title AS title, m.agent_id AS agent_i
     ORDER BY r.confidence DESC, e.name LIMIT 64
   } AS entities
 """
-# Without a vector a memory is pending: stored and readable, but in no index that search looks into.
+# Without a vector a memory is pending: stored and readable, but in no index that search looks into. Nothing is written
+# when its agent or its project is gone by now.
 CREATE = """
 CYPHER 25
 UNWIND $rows AS row
 MATCH (a:Agent {tenant: $tenant, id: row.props.agent_id})
+OPTIONAL MATCH (p:Project {tenant: $tenant, id: row.props.project_id})
+WITH row, a, p WHERE p IS NOT NULL OR row.props.project_id = ''
 CREATE (m:Memory {tenant: $tenant})
 SET m += row.props
 FOREACH (x IN CASE WHEN row.embedding IS NULL THEN [] ELSE [1] END | SET m:Searchable)
 CREATE (m)-[:RECORDED_BY]->(a)
-WITH m, a, row
+FOREACH (x IN CASE WHEN p IS NULL THEN [] ELSE [1] END | CREATE (m)-[:IN_PROJECT]->(p) MERGE (a)-[:WORKS_ON]->(p))
+WITH m, row
 CALL (m, row) {
   WITH m, row WHERE row.embedding IS NOT NULL
   CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', row.embedding)
-}
-CALL (m, a, row) {
-  MATCH (p:Project {tenant: $tenant, id: row.props.project_id})
-  CREATE (m)-[:IN_PROJECT]->(p)
-  MERGE (a)-[:WORKS_ON]->(p)
 }
 CALL (m, row) {
   MATCH (s:Session {tenant: $tenant, id: row.props.session_id})
@@ -56,9 +55,11 @@ RETURN count(m) AS created
 CREATE_ONE = """
 CYPHER 25
 MATCH (a:Agent {tenant: $tenant, id: $row.props.agent_id})
+OPTIONAL MATCH (p:Project {tenant: $tenant, id: $row.props.project_id})
+WITH a, p WHERE p IS NOT NULL OR $row.props.project_id = ''
 OPTIONAL MATCH (s:Session {tenant: $tenant, id: $row.props.session_id})
 SET s.updated_at = $now
-WITH a, s
+WITH a, p, s
 OPTIONAL MATCH (s)-[old:LAST]->(before:Memory)
 CREATE (m:Memory {tenant: $tenant})
 SET m += $row.props
@@ -67,15 +68,11 @@ CREATE (m)-[:RECORDED_BY]->(a)
 DELETE old
 FOREACH (x IN CASE WHEN s IS NULL THEN [] ELSE [1] END | CREATE (m)-[:IN_SESSION]->(s) CREATE (s)-[:LAST]->(m))
 FOREACH (x IN CASE WHEN before IS NULL THEN [] ELSE [1] END | CREATE (before)-[:NEXT]->(m))
-WITH m, a, s
+FOREACH (x IN CASE WHEN p IS NULL THEN [] ELSE [1] END | CREATE (m)-[:IN_PROJECT]->(p) MERGE (a)-[:WORKS_ON]->(p))
+WITH m, s
 CALL (m) {
   WITH m WHERE $row.embedding IS NOT NULL
   CALL db.create.setNodeVectorProperty(m, 'EMBEDDING', $row.embedding)
-}
-CALL (m, a) {
-  MATCH (p:Project {tenant: $tenant, id: $row.props.project_id})
-  CREATE (m)-[:IN_PROJECT]->(p)
-  MERGE (a)-[:WORKS_ON]->(p)
 }
 RETURN s IS NOT NULL AS in_session
 """
@@ -216,7 +213,7 @@ MATCH (m:Memory) WHERE m.expires_at <= $now AND m.tenant IS NOT NULL
 RETURN m.tenant AS tenant, m.id AS id ORDER BY m.expires_at LIMIT $limit
 """
 
-GONE = "The agent was deleted a moment ago; try again"
+GONE = "The agent or the project was deleted a moment ago; try again"
 
 
 class MemoryRepository(Repository):
@@ -235,7 +232,7 @@ class MemoryRepository(Repository):
         (earlier, later) ids, `lasts` are (session id, memory id).
 
         Raises:
-            Vanished: an agent was deleted a moment ago.
+            Vanished: an agent or a project was deleted a moment ago.
         """
         made = self.write(labels.in_slot(CREATE, self.slot), rows=list(rows))
         if made[0]["created"] < len(rows):

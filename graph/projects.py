@@ -101,14 +101,13 @@ WITH link LIMIT $limit
 DELETE link
 RETURN count(link) AS done
 """
-# Only when nothing is left: a memory may have come while the others went. Locked, then looked for again: of several
-# that delete it, the later ones find nothing.
+# Locked, then looked for again: of several that delete it, the later ones find nothing.
 DELETE = """
 CYPHER 25
 MATCH (p:Project {tenant: $tenant, id: $id})
 SET p.updated_at = $now
-WITH p WHERE EXISTS { (:Project {tenant: $tenant, id: $id}) } AND NOT EXISTS { (p)--() }
-DELETE p
+WITH p WHERE EXISTS { (:Project {tenant: $tenant, id: $id}) }
+DETACH DELETE p
 RETURN $id AS id
 """
 # What a reader who opens the project should see first. Confidential memories stay out. Naming the equal columns first
@@ -222,9 +221,13 @@ class ProjectRepository(Repository):
         """Delete up to `limit` links of the project, whatever their kind; return how many."""
         return int(self.write(UNLINK, id=id, limit=limit)[0]["done"])
 
-    def delete(self, id: str) -> bool:
-        """Delete the project itself; False when something still belongs to it."""
-        return bool(self.write(DELETE, id=id, now=now_ms()))
+    def delete(self, id: str) -> None:
+        """Delete the project itself; from then on nothing can be written for it, even before the transaction ends.
+
+        Raises:
+            NotFound: no such project.
+        """
+        self.write_one(DELETE, id=id, now=now_ms())
 
     def hot_memories(self, id: str, limit: int) -> Rows:
         """Return the most important hot memories that anybody may see."""

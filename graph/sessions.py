@@ -121,8 +121,9 @@ CYPHER 25
 UNWIND $ids AS id
 MATCH (s:Session {tenant: $tenant, id: id})
 SET s.updated_at = $now
-WITH s OPTIONAL MATCH (s)-[:LAST]->(m:Memory)
-RETURN s.id AS id, m.id AS last
+WITH s, id WHERE EXISTS { (:Session {tenant: $tenant, id: id}) }
+OPTIONAL MATCH (s)-[:LAST]->(m:Memory)
+RETURN id, m.id AS last
 """
 MEMORIES = """
 CYPHER 25
@@ -163,13 +164,13 @@ DELETE link
 SET d.session_id = '', d.updated_at = $now, d.version = d.version + 1
 RETURN count(d) AS done
 """
-# Only when no memory is left: one may have come while the others went. Locked, then looked for again: of several that
-# delete it, the later ones find nothing.
+# Only when nothing is left in it: a memory may have come while the others went. Locked, then looked for again: of
+# several that delete it, the later ones find nothing.
 DELETE = """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
 SET s.updated_at = $now
-WITH s WHERE EXISTS { (:Session {tenant: $tenant, id: $id}) } AND NOT EXISTS { (s)<-[:IN_SESSION]-() }
+WITH s WHERE EXISTS { (:Session {tenant: $tenant, id: $id}) } AND NOT EXISTS { (s)<-[:IN_SESSION|MADE_IN]-() }
 DETACH DELETE s
 RETURN $id AS id
 """
@@ -252,7 +253,7 @@ class SessionRepository(Repository):
         return int(self.write(RELEASE_DECISIONS, id=id, limit=limit, now=now_ms())[0]["done"])
 
     def delete(self, id: str) -> bool:
-        """Delete the session itself; False when a memory still belongs to it, or when it is gone."""
+        """Delete the session itself; False when something still belongs to it, or when it is gone."""
         return bool(self.write(DELETE, id=id, now=now_ms()))
 
     def lock(self, ids: Ids) -> dict[str, str | None]:

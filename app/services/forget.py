@@ -3,6 +3,7 @@
 from app.auth import principal
 from app.state import state
 from graph.agents import AgentRepository
+from graph.driver import Transaction
 from graph.errors import NotFound
 from graph.memories import MemoryRepository
 
@@ -28,6 +29,16 @@ def delete_agent(id: str) -> None:
     agents = AgentRepository(state().graph, principal())
     memories = MemoryRepository(state().graph, principal())
     agents.get(id)
-    while ids := memories.of_agent(id, BATCH):
+    _empty(memories, id)
+
+    def work(tx: Transaction) -> None:
+        AgentRepository(state().graph, principal(), tx).delete(id)
+        # What was stored while the rest went: nothing more can come now, so it is little.
+        _empty(MemoryRepository(state().graph, principal(), tx), id)
+
+    state().graph.transaction(work)
+
+
+def _empty(memories: MemoryRepository, agent_id: str) -> None:
+    while ids := memories.of_agent(agent_id, BATCH):
         memories.delete(ids)
-    agents.delete(id)

@@ -94,24 +94,21 @@ def delete_project(parts: State, caller: Principal, slug: str, with_memories: bo
     """
     projects = ProjectRepository(parts.graph, caller)
     id = projects.by_slug(slug)["id"]
-    while True:
-        if with_memories:
-            _delete_memories(parts, caller, id)
-        _release(projects, id)
-        if projects.delete(id):
-            # What was being written for it while it went, and found no project to link to.
-            _release(projects, id)
-            return
-        projects.known(id)
+    _empty(projects, id, with_memories)
+
+    def work(tx: Transaction) -> None:
+        inside = ProjectRepository(parts.graph, caller, tx)
+        inside.delete(id)
+        # What came while the rest went: nothing more can come now, so it is little.
+        _empty(inside, id, with_memories)
+
+    parts.graph.transaction(work)
 
 
-def _delete_memories(parts: State, caller: Principal, id: str) -> None:
-    memories = MemoryRepository(parts.graph, caller)
-    while ids := ProjectRepository(parts.graph, caller).memories(id, BATCH):
+def _empty(projects: ProjectRepository, id: str, with_memories: bool) -> None:
+    memories = MemoryRepository(projects.graph, projects.caller, projects.tx)
+    while with_memories and (ids := projects.memories(id, BATCH)):
         memories.delete(ids)
-
-
-def _release(projects: ProjectRepository, id: str) -> None:
     for take in (projects.release, projects.release_decisions, projects.unlink):
         while take(id, BATCH):
             pass

@@ -119,7 +119,7 @@ def delete_session(parts: State, caller: Principal, id: str, with_memories: bool
                 pass
         if sessions.delete(id):
             return
-        # A memory came in between; or another request was faster, which this finds out.
+        # Something came in between; or another request was faster, which this finds out.
         sessions.get(id)
 
 

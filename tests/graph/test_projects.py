@@ -58,18 +58,21 @@ class TestRelease:
         caller.put(f"/v1/memories/{ids[0]}", {"content": "Fact zero"})
         projects = ProjectRepository(graph, caller)
         id = projects.by_slug("billing")["id"]
-        assert not projects.delete(id)
         assert [projects.release(id, 2) for _ in range(3)] == [2, 1, 0]
         assert graph.read(PARTS, tenant=caller.tenant) == [{"version": "", "memory": ""}]
         # What remains is that the agent worked on it.
         assert (projects.unlink(id, 9), projects.unlink(id, 9)) == (1, 0)
-        assert projects.delete(id)
+        projects.delete(id)
+        with pytest.raises(NotFound):
+            projects.delete(id)
 
     def test_does_not_reach_into_another_tenant(self, graph: Graph, caller: Caller, stranger: Caller) -> None:
         caller.remember("Fact", project="billing")
         id = ProjectRepository(graph, caller).by_slug("billing")["id"]
         theirs = ProjectRepository(graph, stranger)
-        assert (theirs.release(id, 9), theirs.unlink(id, 9), theirs.delete(id)) == (0, 0, False)
+        assert (theirs.release(id, 9), theirs.unlink(id, 9)) == (0, 0)
+        with pytest.raises(NotFound):
+            theirs.delete(id)
         assert theirs.memories(id, 9) == []
         assert ProjectRepository(graph, caller).get("billing")["memory_count"] == 1
 
