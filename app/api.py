@@ -14,9 +14,12 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 
 from app import errors, limits
+from app.auth import needed_scope
 from app.embeddings import EmbedderError
 from app.request_id import request_id
+from app.samples import uuid_of
 from app.schemas.common import ErrorOut
+from app.spec import Plugin, finished
 from graph.errors import GraphError
 
 log = get_logger()
@@ -25,6 +28,12 @@ COMMON_ERRORS: tuple[int, ...] = (401, 403, 422, 429, 500, 503)
 PUBLIC_ERRORS: tuple[int, ...] = (500, 503)
 EMBEDDER_SECONDS = 5
 BODY_ERRORS: tuple[int, ...] = (400, 413, 415)
+# What a path names that is no UUID: its description and an example.
+PATH_NAMES = {
+    "agent": ("UUID or name of the agent.", "iris"),
+    "job": ("The `job_id` that the store answered.", "arq:9f2c1b"),
+    "slug": ("Slug of the project.", "billing"),
+}
 
 
 class OrJson(JSONProvider):
@@ -45,6 +54,18 @@ class Api(flask_smorest.Api):
     """flask-smorest's Api with Loci's error body for every failure, the router's own included."""
 
     ERROR_SCHEMA = ErrorOut
+
+    def _init_spec(self, **options: Any) -> None:
+        super()._init_spec(**{"marshmallow_plugin": Plugin(), **options})
+
+    def _register_responses(self) -> None:
+        """Add none of the framework's: `app.openapi` describes every error that is answered."""
+
+    def _register_etag_headers(self) -> None:
+        """Add none: there are no ETags."""
+
+    def _register_pagination_header(self) -> None:
+        """Add none: pages are in the body."""
 
     def _register_error_handlers(self) -> None:
         app: Flask = self._app
@@ -94,6 +115,8 @@ class Blueprint(flask_smorest.Blueprint):
             for method, info in methods.items():
                 if method != "parameters":
                     info["path_is_checked"] = checked
+                    with app.app_context():
+                        info["scope"] = needed_scope(f"{name}.{endpoint}", method.upper())
                     info.setdefault("manual_doc", {}).setdefault("operationId", f"{method}{endpoint}")
         super().register_views_in_doc(api, app, spec, name=name, **kwargs)
 
@@ -103,6 +126,7 @@ class Blueprint(flask_smorest.Blueprint):
         responses = doc.setdefault("responses", {})
         # Every status is named: a default would declare whatever a mistake of ours answers.
         responses.pop("default", None)
+        responses.pop(422, None)  # the framework's name for it, not ours
         expected = COMMON_ERRORS if self.access == "tenant" else PUBLIC_ERRORS
         if not (doc.get("parameters") or doc.get("requestBody") or doc_info["path_is_checked"]):
             expected = tuple(status for status in expected if status != 422)  # there is nothing that could be wrong
@@ -112,7 +136,9 @@ class Blueprint(flask_smorest.Blueprint):
         for status in expected:
             if status not in responses and str(status) not in responses:
                 responses[str(status)] = {"$ref": f"#/components/responses/{errors.BY_STATUS[status].__name__}"}
-        doc["security"] = [] if self.access == "public" else [{"bearer": []}, {"apiKey": []}]
+        doc["responses"] = finished(responses, method, counted=self.access == "tenant")
+        scopes = [doc_info["scope"]]
+        doc["security"] = [] if self.access == "public" else [{"bearer": scopes}, {"apiKey": scopes}]
         return doc
 
 
@@ -120,7 +146,11 @@ def path_parameter(name: str) -> dict[str, Any]:
     """Return how the document describes a path parameter: `x_id` is a UUID, anything else a name."""
     noun = name.removesuffix("_id").replace("_", " ")
     schema: dict[str, Any] = {"type": "string", "format": "uuid"} if name.endswith("_id") else {"type": "string"}
-    described = f"Id of the {noun}." if name.endswith("_id") else f"The {noun}."
+    described, schema["example"] = (
+        (f"UUID of the {noun}.", uuid_of(name.removesuffix("_id")))
+        if name.endswith("_id")
+        else PATH_NAMES.get(name, (f"The {noun}.", noun))
+    )
     return {"in": "path", "name": name, "required": True, "description": described, "schema": schema}
 
 

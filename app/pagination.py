@@ -116,13 +116,16 @@ def _cursor(row: dict[str, Any], tie: str, total: int) -> str:
 def list_of(item: type[ma.Schema]) -> type[ma.Schema]:
     """Return the envelope schema for pages of `item`; one for each, so that the API document names it once."""
     name = item.__name__.removesuffix("Out") + "List"
-    return ma.Schema.from_dict(
+    made = ma.Schema.from_dict(
         {
-            "object": fields.String(metadata={"description": "Always `list`.", "example": "list"}),
+            "object": fields.Constant("list", metadata={"description": "Always `list`."}),
             "data": fields.List(fields.Nested(item), metadata={"description": "The rows of this page."}),
             "has_more": fields.Boolean(metadata={"description": "Whether another page follows."}),
             "next_cursor": fields.String(allow_none=True, metadata={"description": "Send as `cursor` for the next."}),
-            "total_count": fields.Integer(metadata={"description": "Rows in all pages together."}),
+            "total_count": fields.Integer(metadata={"description": "Rows in all pages together.", "example": 42}),
         },
         name=name,
     )
+    # The API document describes a schema by its docstring.
+    made.__doc__ = f"One page of a list. Each row: {(item.__doc__ or '').splitlines()[0]}"
+    return made

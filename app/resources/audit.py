@@ -20,7 +20,11 @@ class AuditList(MethodView):
     @blueprint.arguments(AuditArgs, location="query")
     @blueprint.response(200, list_of(AuditOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List writes and uses of keys, newest first"""
+        """List writes and uses of keys, newest first
+
+        What was written is named by its id and never shown. Entries cannot be changed or deleted. Needs the scope
+        `admin`.
+        """
         at, limit = position(args), args["limit"]
         rows, count = trail(state(), principal(), at, limit + 1, args)
         return page(rows, limit, at, count)

@@ -22,7 +22,11 @@ class MemoryContext(MethodView):
     @blueprint.arguments(ContextIn)
     @blueprint.response(200, ContextOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Build a text for a prompt from the best memories"""
+        """Build a text for a prompt from the best memories
+
+        Changes nothing and needs only the scope `read`. The text can go into a prompt as it is; it is empty when
+        nothing scores `threshold` or more.
+        """
         hits = found(state(), principal(), body, body["limit"])
         pieces = fitted(hits, body.get("max_tokens"), extra_characters())
         text = as_text(pieces)
@@ -79,15 +83,23 @@ class ContextBuild(MethodView):
     @blueprint.arguments(ContextBuildIn)
     @blueprint.response(200, ContextBuildOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Choose the memories that a prompt should know, best first"""
+        """Choose the memories that a prompt should know, best first
+
+        Changes nothing and needs only the scope `read`. Contents are cut at a word to fit `max_tokens`. A summary is
+        made only with `ai_enhanced` and a chat model; when that fails, `summary` is null and the rest is as ever.
+        """
         return built(body)
 
 
 @blueprint.route("/v2/context")
 class ContextBuildAlias(MethodView):
     @require("read")
+    @blueprint.doc(deprecated=True)
     @blueprint.arguments(ContextBuildIn)
     @blueprint.response(200, ContextBuildOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The same as `/v2/context/build`, for older clients"""
+        """The same as `/v2/context/build`, for older clients
+
+        Deprecated: use `/v2/context/build`, which takes and answers the same.
+        """
         return built(body)

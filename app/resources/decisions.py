@@ -59,7 +59,11 @@ class DecisionList(MethodView):
     @blueprint.arguments(DecisionListArgs, location="query")
     @blueprint.response(200, list_of(DecisionOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List decisions, newest first"""
+        """List decisions, newest first
+
+        Superseded and reverted ones are in it: filter by `status` for those in force. A project or agent nobody has
+        gives an empty list.
+        """
         at, limit = position(args), args["limit"]
         filters = {
             "agent_id": agent_named(state(), principal(), args.get("agent_id")),
@@ -76,7 +80,11 @@ class DecisionList(MethodView):
     @blueprint.response(201, DecisionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Record a decision"""
+        """Record a decision
+
+        Look with `check` first. An agent name or project slug not seen before is created; 404 when an agent id, session
+        or memory is unknown.
+        """
         return shown(decisions().get(decide(state(), principal(), body)))
 
 
@@ -85,7 +93,11 @@ class DecisionChecking(MethodView):
     @blueprint.arguments(DecisionCheck, location="query")
     @blueprint.response(200, DecisionCheckOut)
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Look up by meaning what was decided already, before deciding"""
+        """Look up by meaning what was decided already, before deciding
+
+        A search: hits are on the matter, whether they agree or not. Decisions no longer in force are left out unless
+        asked for.
+        """
         data = [{"decision": shown(row), "score": score} for row, score in check(state(), principal(), args)]
         return {"data": data, "query": args["query"], "total": len(data)}
 
@@ -95,7 +107,10 @@ class DecisionItem(MethodView):
     @blueprint.response(200, DecisionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, decision_id: str) -> dict[str, Any]:
-        """Get one decision"""
+        """Get one decision
+
+        404 when there is none, or when it belongs to another tenant.
+        """
         return shown(decisions().get(decision_id))
 
     @blueprint.arguments(DecisionUpdate)
@@ -103,7 +118,11 @@ class DecisionItem(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def put(self, body: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """Change a decision; absent and null fields stay as they are"""
+        """Change a decision; absent and null fields stay as they are
+
+        Corrects what was written; to decide otherwise, supersede it, which keeps the history. 409 when the status of a
+        superseded one is to be set.
+        """
         amend(state(), principal(), decision_id, body)
         return shown(decisions().get(decision_id))
 
@@ -113,7 +132,10 @@ class DecisionItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, decision_id: str) -> Response:
-        """Delete a decision; its chain closes over the gap, and what it had replaced is in force again"""
+        """Delete a decision; its chain closes over the gap, and what it had replaced is in force again
+
+        There is no way back: revert it to keep the history. 404 when it is gone already.
+        """
         decisions().delete(decision_id)
         return deleted("decision", decision_id)
 
@@ -125,7 +147,11 @@ class DecisionSuperseding(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """Put a new decision in the place of this one"""
+        """Put a new decision in the place of this one
+
+        The old one stays, as `superseded`. Its agent, session, project and tags are taken over where they are absent.
+        409 when it was superseded before: supersede the last of its chain.
+        """
         return shown(decisions().get(decide(state(), principal(), body, old=decision_id)))
 
 
@@ -135,7 +161,10 @@ class DecisionReverting(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def post(self, decision_id: str) -> dict[str, Any]:
-        """Take a decision back without another in its place"""
+        """Take a decision back without another in its place
+
+        It stays, as `reverted`. Reverting it again changes nothing; 409 when it was superseded.
+        """
         revert(state(), principal(), decision_id)
         return shown(decisions().get(decision_id))
 
@@ -145,7 +174,10 @@ class DecisionChain(MethodView):
     @blueprint.response(200, DecisionChainOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, decision_id: str) -> dict[str, Any]:
-        """List the decisions that superseded one another, oldest first"""
+        """List the decisions that superseded one another, oldest first
+
+        The same for every decision of the chain. One that superseded nothing and was not superseded is a chain of one.
+        """
         rows = [shown(row) for row in decisions().chain(decision_id)]
         return {"data": rows, "total": len(rows), "current_id": rows[-1]["id"]}
 
@@ -156,7 +188,10 @@ class DecisionMemories(MethodView):
     @blueprint.response(200, list_of(MemoryOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """List the memories a decision rests on, newest first"""
+        """List the memories a decision rests on, newest first
+
+        Archived memories are in it, superseded ones are not.
+        """
         at, limit = position(args), args["limit"]
         decisions().get(decision_id)
         rows = links().memories(decision_id, at.before, at.before_seq, at.offset, limit + 1)
@@ -167,7 +202,10 @@ class DecisionMemories(MethodView):
     @blueprint.response(200, LinkedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """Say that a decision rests on memories; saying so twice counts once"""
+        """Say that a decision rests on memories; saying so twice counts once
+
+        All or none: 404 when one of the memories is unknown.
+        """
         added = links().base(decision_id, body["ids"])
         return {"id": decision_id, "linked": body["ids"], "added": added}
 
@@ -177,7 +215,10 @@ class DecisionMemories(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, query: dict[str, Any], body: dict[str, Any], decision_id: str) -> Response:
-        """Take away a memory that a decision rests on, named in the query or in the body"""
+        """Take away a memory that a decision rests on, named in the query or in the body
+
+        The memory stays. 404 when the decision does not rest on it.
+        """
         memory_id = named("memory_id", query, body)
         links().unbase(decision_id, memory_id)
         return deleted("link", memory_id)
@@ -189,14 +230,20 @@ class DecisionDependencies(MethodView):
     @blueprint.response(200, list_of(DecisionOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """List the decisions that a decision depends on, newest first"""
+        """List the decisions that a decision depends on, newest first
+
+        Direct ones alone; `impact` follows them further.
+        """
         return linked(args, decision_id, links().dependencies, links().count_dependencies)
 
     @blueprint.arguments(DependencyLinks)
     @blueprint.response(200, LinkedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """Say that a decision depends on others; cycles are allowed, itself is not"""
+        """Say that a decision depends on others; cycles are allowed, itself is not
+
+        All or none: 404 when one of them is unknown. Saying so twice counts once.
+        """
         if decision_id in body["ids"]:
             raise invalid("decision_id", "a decision cannot depend on itself")
         added = links().depend(decision_id, body["ids"])
@@ -208,7 +255,10 @@ class DecisionDependencies(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, query: dict[str, Any], body: dict[str, Any], decision_id: str) -> Response:
-        """Take back that a decision depends on another, named in the query or in the body"""
+        """Take back that a decision depends on another, named in the query or in the body
+
+        Both decisions stay. 404 when it does not depend on that one.
+        """
         other = named("decision_id", query, body)
         links().independent(decision_id, other)
         return deleted("link", other)
@@ -220,7 +270,10 @@ class DecisionDependents(MethodView):
     @blueprint.response(200, list_of(DecisionOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """List the decisions that depend on a decision, newest first"""
+        """List the decisions that depend on a decision, newest first
+
+        Direct ones alone; `impact` follows them further.
+        """
         return linked(args, decision_id, links().dependents, links().count_dependents)
 
 
@@ -230,7 +283,11 @@ class DecisionImpact(MethodView):
     @blueprint.response(200, ImpactOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], decision_id: str) -> dict[str, Any]:
-        """Say what falls if a decision changes: each affected decision with its shortest path"""
+        """Say what falls if a decision changes: each affected decision with its shortest path
+
+        Follows dependencies, shared grounds and shared subjects up to `depth` relationships. Work is bounded:
+        `truncated` and `too_common` say what was left out.
+        """
         found = impact(state(), principal(), decision_id, args)
         data = [{**item, "decision": shown(item["decision"])} for item in found["data"]]
         return {**found, "decision": shown(found["decision"]), "data": data}

@@ -18,7 +18,11 @@ class Embed(MethodView):
     @blueprint.arguments(EmbedIn)
     @blueprint.response(200, EmbedOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Embed a text the way memories and questions are"""
+        """Embed a text the way memories and questions are
+
+        Stores nothing and needs only the scope `read`. Equal texts give equal vectors for as long as `model` stays the
+        same. 503 while the embedding model does not answer.
+        """
         embedder = state().embedder
         if body["prefix"] == "search_query":
             vector = embedder.embed_query(body["text"])

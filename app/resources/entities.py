@@ -56,7 +56,11 @@ class EntityList(MethodView):
     @blueprint.arguments(EntityListArgs, location="query")
     @blueprint.response(200, list_of(EntityOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List entities, newest first, or search them by name"""
+        """List entities, newest first, or search them by name
+
+        With `q`, the best match comes first and at most 200 are found: page those by `offset`. An agent nobody has
+        gives an empty list.
+        """
         at, limit = position(args), args["limit"]
         agent_id = agent_named(state(), principal(), args.get("agent_id"))
         filters = {"agent_id": agent_id, "entity_type": args.get("entity_type")}
@@ -70,7 +74,10 @@ class EntityList(MethodView):
     @blueprint.alt_response(200, schema=EntityOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        """Create an entity; 200 when there is one of that name and type"""
+        """Create an entity; 200 when there is one of that name and type
+
+        Names are compared without case and plural. When it exists already, it is returned as it is: change it with PUT.
+        """
         row, created = service.create(state(), principal(), body)
         return shown(row), 201 if created else 200
 
@@ -88,7 +95,10 @@ class EntityItem(MethodView):
     @blueprint.response(200, EntityOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, entity_id: str) -> dict[str, Any]:
-        """Get one entity"""
+        """Get one entity
+
+        An entity that was merged into another is gone: 404.
+        """
         return shown(entities().get(entity_id))
 
     @blueprint.arguments(EntityUpdate)
@@ -96,7 +106,11 @@ class EntityItem(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def put(self, body: dict[str, Any], entity_id: str) -> dict[str, Any]:
-        """Change an entity; absent and null fields stay as they are"""
+        """Change an entity; absent and null fields stay as they are
+
+        The old name stays an alias, so that memories still find it. 409 when another entity of the type has the new
+        name.
+        """
         return shown(service.edit(state(), principal(), entity_id, body))
 
     patch = put
@@ -105,7 +119,10 @@ class EntityItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, entity_id: str) -> Response:
-        """Delete an entity with its names and links; the memories stay"""
+        """Delete an entity with its names and links; the memories stay
+
+        A memory stored later that names it makes a new one. 404 when it is gone already.
+        """
         service.delete(state(), principal(), entity_id)
         return deleted("entity", entity_id)
 
@@ -117,18 +134,25 @@ class EntityLinks(MethodView):
     @blueprint.alt_response(200, schema=EntityLinkOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        """Tie a memory to an entity; 200 when it is tied already"""
+        """Tie a memory to an entity; 200 when it is tied already
+
+        For what extraction did not see; extracting anew keeps it. 404 names which of the two is unknown.
+        """
         return _link(body["entity_id"], body)
 
 
 @blueprint.route("/<entity_id>/link")
 class EntityLink(MethodView):
+    @blueprint.doc(deprecated=True)
     @blueprint.arguments(EntityLinkBody)
     @blueprint.response(201, EntityLinkOut)
     @blueprint.alt_response(200, schema=EntityLinkOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], entity_id: str) -> tuple[dict[str, Any], int]:
-        """Tie a memory to this entity; 200 when it is tied already"""
+        """Tie a memory to this entity; 200 when it is tied already
+
+        Deprecated: use `/v1/entities/links`, which names the entity in the body and answers the same.
+        """
         return _link(entity_id, body)
 
 
@@ -145,7 +169,10 @@ class EntityMemories(MethodView):
     @blueprint.response(200, list_of(EntityMemoryOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], entity_id: str) -> dict[str, Any]:
-        """List the memories that mention an entity, newest first"""
+        """List the memories that mention an entity, newest first
+
+        Confidential memories are in it, superseded ones are not; archived ones only with `include_archived`.
+        """
         at, limit, archived = position(args), args["limit"], args["include_archived"]
         entities().get(entity_id)
         rows = links().memories(entity_id, at.before, at.before_seq, at.offset, limit + 1, archived)
@@ -159,7 +186,10 @@ class EntityMemory(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, entity_id: str, memory_id: str) -> Response:
-        """Untie a memory from an entity; both stay"""
+        """Untie a memory from an entity; both stay
+
+        Extracting the memory's names anew may tie them again. 404 when it is not tied.
+        """
         links().unlink(entity_id, memory_id)
         return deleted("entity_link", memory_id)
 
@@ -169,7 +199,10 @@ class EntityAliases(MethodView):
     @blueprint.response(200, EntityAliasesOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, entity_id: str) -> dict[str, Any]:
-        """List the other names of an entity"""
+        """List the other names of an entity
+
+        Spellings that memories used and names it had before are in it. The present name is not.
+        """
         rows = EntityNameRepository(state().graph, principal()).aliases(entity_id)
         return {"data": rows, "total": len(rows)}
 
@@ -179,7 +212,11 @@ class EntityAliases(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any], entity_id: str) -> tuple[dict[str, Any], int]:
-        """Give an entity another name; 200 when it has it already"""
+        """Give an entity another name; 200 when it has it already
+
+        Memories stored from now on that use it mention this entity. 409 when it leads to another entity of the type, or
+        when there are 100 already.
+        """
         row, created = service.add_alias(state(), principal(), entity_id, body["alias"])
         return row, 201 if created else 200
 
@@ -189,7 +226,11 @@ class EntityAliases(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def delete(self, args: dict[str, Any], entity_id: str) -> Response:
-        """Take one of its other names from an entity"""
+        """Take one of its other names from an entity
+
+        Memories that used it stay tied. 409 for the entity's own name: rename the entity instead. 404 when it has no
+        such alias.
+        """
         service.drop_alias(state(), principal(), entity_id, args["alias"])
         return deleted("alias", args["alias"])
 
@@ -200,5 +241,9 @@ class EntityMerge(MethodView):
     @blueprint.response(200, EntityOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], entity_id: str) -> dict[str, Any]:
-        """Merge this entity into another: names, links and relations move, and this one is gone"""
+        """Merge this entity into another: names, links and relations move, and this one is gone
+
+        There is no way back. The other entity keeps its name, and this one's names become its aliases. 404 names which
+        of the two is unknown.
+        """
         return shown(service.merge(state(), principal(), entity_id, body["into"]))

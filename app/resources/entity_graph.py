@@ -49,7 +49,10 @@ class EntityRelations(MethodView):
     @blueprint.response(200, EntityRelationsOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], entity_id: str) -> dict[str, Any]:
-        """List an entity's relations: those stated, and those that shared memories imply"""
+        """List an entity's relations: those stated, and those that shared memories imply
+
+        Those that memories imply are the 100 strongest, and cannot be deleted: they follow from the memories.
+        """
         return relations(state(), principal(), entity_id, **args)
 
     @blueprint.arguments(EntityRelationCreate)
@@ -57,7 +60,11 @@ class EntityRelations(MethodView):
     @blueprint.alt_response(200, schema=EntityRelationOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], entity_id: str) -> tuple[dict[str, Any], int]:
-        """State a relation to another entity; 200 when it was stated already"""
+        """State a relation to another entity; 200 when it was stated already
+
+        Stating it again changes weight and metadata where they are given, and makes no second one. 404 when either
+        entity is unknown.
+        """
         if body["target_id"] == entity_id:
             raise invalid("target_id", "must be another entity")
         metadata = orjson.dumps(body["metadata"]).decode() if "metadata" in body else None
@@ -73,7 +80,10 @@ class EntityRelation(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, entity_id: str, relationship_id: str) -> Response:
-        """Take a stated relation back; either of its ends may be named"""
+        """Take a stated relation back; either of its ends may be named
+
+        404 for one that memories imply, and when it is gone already.
+        """
         EntityRelationRepository(state().graph, principal()).unstate(entity_id, relationship_id)
         return deleted("entity_relationship", relationship_id)
 
@@ -84,7 +94,11 @@ class EntityNeighborhood(MethodView):
     @blueprint.response(200, NeighborhoodOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], entity_id: str) -> dict[str, Any]:
-        """Show the entities around one, and how they are tied"""
+        """Show the entities around one, and how they are tied
+
+        Goes up to `depth` steps over stated relations and shared memories, and stops at `max_neighbors`: `truncated`
+        says so. Work is bounded, so that very common entities are not followed further.
+        """
         return neighbourhood(state(), principal(), entity_id, args["depth"], args["max_neighbors"])
 
 
@@ -94,7 +108,10 @@ class EntityPaths(MethodView):
     @blueprint.response(200, EntityPathOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Find the shortest way between two entities, with the memories that justify each step"""
+        """Find the shortest way between two entities, with the memories that justify each step
+
+        No way of at most `max_depth` steps is no error: `found` is false. 404 when either end is unknown.
+        """
         source, target = (resolve(state(), principal(), args[end]) for end in ("source", "target"))
         return shortest_path(state(), principal(), source, target, args["max_depth"])
 
@@ -104,7 +121,10 @@ class TopicList(MethodView):
     @blueprint.arguments(TopicListArgs, location="query")
     @blueprint.response(200, list_of(TopicOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List topics, the largest first: groups of entities that memories mention together"""
+        """List topics, the largest first: groups of entities that memories mention together
+
+        Workers find topics now and then, so that new memories show up in them later. Page by `offset`.
+        """
         members, limit = args["members"], args["limit"]
         offset = position(args).offset
         rows, total = topics().list(offset, limit, members), topics().count()
@@ -117,5 +137,8 @@ class TopicItem(MethodView):
     @blueprint.response(200, TopicOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], topic_id: str) -> dict[str, Any]:
-        """Get one topic"""
+        """Get one topic
+
+        404 when there is no such topic, also because its members came to belong elsewhere.
+        """
         return topics().get(topic_id, args["members"])

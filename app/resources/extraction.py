@@ -29,7 +29,11 @@ def extraction_keys() -> ExtractionKeyRepository:
 class ExtractionSettings(MethodView):
     @blueprint.response(200, ExtractionSettingsOut)
     def get(self) -> dict[str, Any]:
-        """Tell how names are found in memories, and by which key"""
+        """Tell how names are found in memories, and by which key
+
+        Rules of the server's own need no model; a key of your own goes before the server's model. Keys are shown by
+        their last characters alone.
+        """
         return settings_shown(state(), principal())
 
 
@@ -39,7 +43,11 @@ class ExtractionKeyList(MethodView):
     @blueprint.arguments(ExtractionKeyIn)
     @blueprint.response(200, ExtractionKeyOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Bring a language model's key; the first becomes active"""
+        """Bring a language model's key; the first becomes active
+
+        The key is encrypted at rest and is never shown again. `base_url` must be a public https address unless the
+        operator allows others. Needs the scope `admin`.
+        """
         return add_key(state(), principal(), body)
 
 
@@ -48,7 +56,11 @@ class ExtractionKeysDeactivated(MethodView):
     @require("admin")
     @blueprint.response(200, DeactivatedOut)
     def post(self) -> dict[str, Any]:
-        """Use no key of one's own; they stay configured"""
+        """Use no key of one's own; they stay configured
+
+        Extraction goes on with the server's model, or with the rules. Doing so twice changes nothing. Needs the scope
+        `admin`.
+        """
         count = extraction_keys().deactivate_all()
         state().extractors.forget(principal().tenant)
         return {"status": "ok", "message": f"{count} keys deactivated", "deactivated_count": count}
@@ -60,7 +72,10 @@ class ExtractionKeyActivated(MethodView):
     @blueprint.response(200, ExtractionKeyOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, extraction_key_id: str) -> dict[str, Any]:
-        """Use this key, and no other"""
+        """Use this key, and no other
+
+        Memories stored from now on are read by its model. 404 when there is no such key. Needs the scope `admin`.
+        """
         row = extraction_keys().activate(extraction_key_id)
         state().extractors.forget(principal().tenant)
         return row
@@ -72,7 +87,11 @@ class ExtractionKeyItem(MethodView):
     @blueprint.response(200, ExtractionKeyDeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, extraction_key_id: str) -> dict[str, Any]:
-        """Delete a key for good"""
+        """Delete a key for good
+
+        When it was the active one, extraction goes on with the server's model or with the rules. 404 when it is gone
+        already. Needs the scope `admin`.
+        """
         extraction_keys().delete(extraction_key_id)
         state().extractors.forget(principal().tenant)
         return {"id": extraction_key_id, "deleted": True, "status": "ok"}

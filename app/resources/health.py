@@ -19,7 +19,11 @@ class Health(MethodView):
     @blueprint.response(200, HealthOut)
     @blueprint.alt_response(503, schema=HealthOut)
     def get(self) -> tuple[dict[str, Any], int]:
-        """Say whether the server works, and what it stands on"""
+        """Say whether the server works, and what it stands on
+
+        Needs no key and is not counted. 503 with the same body means that the database cannot be reached; the server
+        goes on trying, so ask again.
+        """
         parts = state()
         try:
             parts.graph.ping()

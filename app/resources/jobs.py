@@ -34,7 +34,10 @@ class JobList(MethodView):
     @blueprint.arguments(JobListArgs, location="query")
     @blueprint.response(200, list_of(JobOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List jobs, newest first"""
+        """List jobs, newest first
+
+        Jobs that are over are deleted after a while. Filter by `state` to see what waits or what failed.
+        """
         at, limit = position(args), args["limit"]
         filters = {"state": args.get("state"), "kind": args.get("kind")}
         rows = jobs().list(at.before, job_stored_id(at.before_id), at.offset, limit + 1, **filters)
@@ -46,7 +49,10 @@ class JobItem(MethodView):
     @blueprint.response(200, JobOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, job: str) -> dict[str, Any]:
-        """Get one job by the `job_id` that the store answered"""
+        """Get one job by the `job_id` that the store answered
+
+        404 when there is no such job, or when it was over long ago.
+        """
         return job_shown(jobs().get(job_stored_id(job)))
 
 
@@ -55,5 +61,8 @@ class JobCancel(MethodView):
     @blueprint.response(200, JobOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, job: str) -> dict[str, Any]:
-        """Cancel a job that has not begun; its memory fails until it is edited or extracted anew"""
+        """Cancel a job that has not begun; its memory fails until it is edited or extracted anew
+
+        A job that runs or is over is returned as it is: look at `state`.
+        """
         return job_shown(jobs().cancel(job_stored_id(job)))

@@ -29,7 +29,10 @@ class KeyList(MethodView):
     @blueprint.arguments(PageArgs, location="query")
     @blueprint.response(200, list_of(KeyInfoOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List keys, newest first, ended ones included"""
+        """List keys, newest first, ended ones included
+
+        Keys of all namespaces of the account. None is shown whole. Needs the scope `admin`.
+        """
         at, limit = position(args), args["limit"]
         rows = keys().list(at.before, at.before_id, at.offset, limit + 1)
         return page([key_shown(row) for row in rows], limit, at, keys().count)
@@ -38,7 +41,11 @@ class KeyList(MethodView):
     @blueprint.arguments(KeyCreate)
     @blueprint.response(201, KeyOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Make a key; the answer is the only place it is ever shown"""
+        """Make a key; the answer is the only place it is ever shown
+
+        A namespace not seen before is made: a tenant of its own, empty. Repeating the call makes another key. Needs the
+        scope `admin`.
+        """
         key, row = make_key(keys(), state().pepper, body.get("namespace") or principal().namespace, body)
         return {"key": key, "key_info": key_shown(row)}
 
@@ -49,7 +56,10 @@ class KeyNamespaces(MethodView):
     @blueprint.arguments(PageArgs, location="query")
     @blueprint.response(200, list_of(NamespaceOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List the namespaces of the account, newest first"""
+        """List the namespaces of the account, newest first
+
+        Each is a tenant of its own, whose things no other sees. Needs the scope `admin`.
+        """
         at, limit = position(args), args["limit"]
         return page(
             keys().namespaces(at.before, at.before_id, at.offset, limit + 1), limit, at, keys().count_namespaces
@@ -62,7 +72,10 @@ class KeyItem(MethodView):
     @blueprint.response(200, KeyInfoOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, key_id: str) -> dict[str, Any]:
-        """Get one key, without its secret"""
+        """Get one key, without its secret
+
+        Ended keys are returned too. Needs the scope `admin`.
+        """
         return key_shown(keys().get(key_id))
 
     @require("admin")
@@ -71,7 +84,10 @@ class KeyItem(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def put(self, body: dict[str, Any], key_id: str) -> dict[str, Any]:
-        """Change a key's name, scopes or limits; 409 when no admin key would be left"""
+        """Change a key's name, scopes or limits; 409 when no admin key would be left
+
+        New scopes hold from the next request on. Needs the scope `admin`.
+        """
         return key_shown(edit_key(keys(), key_id, body))
 
     patch = put
@@ -82,7 +98,10 @@ class KeyItem(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def delete(self, key_id: str) -> Response:
-        """Revoke a key at once; 409 when no admin key would be left"""
+        """Revoke a key at once; 409 when no admin key would be left
+
+        It can still be listed, as revoked. Revoking it again changes nothing. Needs the scope `admin`.
+        """
         keys().revoke(key_id)
         return deleted("api_key", key_id)
 
@@ -95,6 +114,10 @@ class KeyRotation(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any], key_id: str) -> dict[str, Any]:
-        """Replace a key by a new one, shown only here; the old one works on for a grace period"""
+        """Replace a key by a new one, shown only here; the old one works on for a grace period
+
+        The new key has the same name, scopes and namespace; one that expires gets its whole lifetime anew. 409 when the
+        key has ended or was rotated before. Needs the scope `admin`.
+        """
         key, row = rotate_key(keys(), state().pepper, key_id, body["grace_hours"])
         return {"key": key, "key_info": key_shown(row)}

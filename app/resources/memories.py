@@ -46,7 +46,11 @@ class MemoryList(MethodView):
     @blueprint.arguments(MemoryListArgs, location="query")
     @blueprint.response(200, list_of(MemoryOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List memories, newest first"""
+        """List memories, newest first
+
+        Archived and superseded memories are left out unless asked for. Conditions add up; an agent, project or session
+        that nobody has gives an empty list.
+        """
         at, limit = position(args), args["limit"]
         listing = Listing(state(), principal(), args)
         shown = [memory_shown(row) for row in listing.rows(at, limit + 1)]
@@ -58,7 +62,12 @@ class MemoryList(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        """Store a memory; 200 when `deduplicate` met an equal one"""
+        """Store a memory; 200 when `deduplicate` met an equal one
+
+        An agent name or project slug not seen before is created; an agent or project id must exist (404), a session too
+        (400). Search finds the memory as soon as this answers. With `supersedes` the older memory leaves search and
+        lists; 409 when it was replaced before. 403 `quota_exceeded` when the tenant is full.
+        """
         kept = remember(state(), principal(), [body])[0]
         return memory_shown(memories().get(kept.id), kept.is_duplicate), 200 if kept.is_duplicate else 201
 
@@ -69,7 +78,12 @@ class MemorySearch(MethodView):
     @blueprint.arguments(SearchIn)
     @blueprint.response(200, SearchOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Find memories by meaning, by words and by what they have in common"""
+        """Find memories by meaning, by words and by what they have in common
+
+        Changes nothing and needs only the scope `read`. Scores mean the same for every question, so `min_score` can
+        stay fixed; when nothing is that close, `data` is empty. Confidential and archived memories are left out unless
+        asked for.
+        """
         hits = search(state(), principal(), body)
         data = [
             {"memory": memory_shown(hit.memory), "score": hit.score, "distance": round(1 - hit.score, 6)}
@@ -83,7 +97,11 @@ class MemoryBatch(MethodView):
     @blueprint.arguments(BatchCreate)
     @blueprint.response(200, BatchOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Store up to 100 memories; a bad one does not fail the others"""
+        """Store up to 100 memories; a bad one does not fail the others
+
+        Answers 200 even when items failed: look at `success` and at each result. Good items are stored together in one
+        transaction; send the failed ones again by themselves.
+        """
         return remember_each(state(), principal(), body)
 
 
@@ -92,14 +110,22 @@ class MemoryItem(MethodView):
     @blueprint.response(200, MemoryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, memory_id: str) -> dict[str, Any]:
-        """Get one memory"""
+        """Get one memory
+
+        Confidential, archived and superseded memories are returned too. 404 also when it has expired or belongs to
+        another tenant.
+        """
         return memory_shown(memories().get(memory_id))
 
     @blueprint.arguments(MemoryUpdate)
     @blueprint.response(200, MemoryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def put(self, body: dict[str, Any], memory_id: str) -> dict[str, Any]:
-        """Change a memory; absent and null fields stay as they are"""
+        """Change a memory; absent and null fields stay as they are
+
+        A new `content` gets a new vector and new names, and the old text is kept as a version. Metadata is merged key
+        by key; a null value removes its key.
+        """
         revise(state(), principal(), memory_id, body)
         return memory_shown(memories().get(memory_id))
 
@@ -109,6 +135,9 @@ class MemoryItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, memory_id: str) -> Response:
-        """Delete a memory for good"""
+        """Delete a memory for good
+
+        Its versions and links go with it; entities it mentioned stay. 404 when it is gone already.
+        """
         delete_memory(memory_id)
         return deleted("memory", memory_id)

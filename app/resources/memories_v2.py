@@ -22,7 +22,12 @@ class MemoryAccepting(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Accept a memory; it can be read at once and is found by search when it is ready"""
+        """Accept a memory; it can be read at once and is found by search when it is ready
+
+        Answers before the vector and the names are computed, which a worker does within seconds; ask for its status, or
+        give a `webhook_url`. 404 when an agent or project id is unknown, 409 when the memory to supersede was replaced
+        before, 403 `quota_exceeded` when the tenant is full.
+        """
         kept = accept(state(), principal(), body)
         return {
             "id": kept.id,
@@ -38,5 +43,9 @@ class MemoryStatus(MethodView):
     @blueprint.response(200, MemoryStatusOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, memory_id: str) -> dict[str, Any]:
-        """Tell how far a memory is"""
+        """Tell how far a memory is
+
+        Works for every memory, however it was stored. `failed` says why in `error`; editing the memory or extracting
+        its names anew makes a fresh attempt.
+        """
         return JobRepository(state().graph, principal()).status(memory_id)

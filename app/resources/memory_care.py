@@ -33,7 +33,10 @@ MOST_COUNTED = 50
 class MemoryStats(MethodView):
     @blueprint.response(200, MemoryStatsOut)
     def get(self) -> dict[str, Any]:
-        """Count memories by tier, kind, agent and project"""
+        """Count memories by tier, kind, agent and project
+
+        Archived and superseded memories count. Agents and projects are the 50 with most memories.
+        """
         row = MemoryStatsRepository(state().graph, principal()).stats(
             list(TIERS), list(TYPES), list(METHODS), MOST_COUNTED
         )
@@ -66,7 +69,11 @@ class MemoryBulkDelete(MethodView):
     @blueprint.arguments(BulkDeleteIn)
     @blueprint.response(200, BulkDeleteOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Delete all memories that meet the conditions, or only count them"""
+        """Delete all memories that meet the conditions, or only count them
+
+        All conditions must be met, and at least one given, or `all: true`. Send `dry_run: true` first to see how many
+        would go; there is no way back. Call again while `has_more` is true. Needs the scope `delete`.
+        """
         return bulk_delete(state(), principal(), body)
 
 
@@ -75,6 +82,10 @@ class MemoryBackfill(MethodView):
     @blueprint.arguments(BackfillArgs, location="query")
     @blueprint.response(200, BackfillOut)
     def post(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Queue memories whose names were not looked for yet"""
+        """Queue memories whose names were not looked for yet
+
+        For memories stored while no extractor ran, or before a better one was configured. Workers do the work soon;
+        memories in the queue already are not queued twice.
+        """
         queued = backfill(state(), principal(), args["limit"], args.get("agent_id"))
         return {"status": "queued" if queued else "nothing_to_do", "queued": queued}

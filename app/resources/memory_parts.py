@@ -53,7 +53,10 @@ class MemoryImportance(MethodView):
     @blueprint.response(200, MemoryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def put(self, body: dict[str, Any], memory_id: str) -> dict[str, Any]:
-        """Promote or demote a memory; without `tier` the importance decides it"""
+        """Promote or demote a memory; without `tier` the importance decides it
+
+        Without `tier`, 0.8 and more is hot, below 0.4 is cold. The text and its versions stay as they are.
+        """
         revise(state(), principal(), memory_id, body)
         return memory_shown(MemoryRepository(state().graph, principal()).get(memory_id))
 
@@ -65,7 +68,10 @@ class MemoryArchive(MethodView):
     @blueprint.response(200, MemoryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, memory_id: str) -> dict[str, Any]:
-        """Archive a memory: search and lists leave it out unless asked"""
+        """Archive a memory: search and lists leave it out unless asked
+
+        It can still be read by its id and keeps its links. Archiving it again changes nothing.
+        """
         return memory_shown(set_archived(state(), principal(), memory_id, True))
 
 
@@ -74,7 +80,10 @@ class MemoryUnarchive(MethodView):
     @blueprint.response(200, MemoryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, memory_id: str) -> dict[str, Any]:
-        """Take a memory back out of the archive"""
+        """Take a memory back out of the archive
+
+        Search and lists show it again. Nothing changes when it was not archived.
+        """
         return memory_shown(set_archived(state(), principal(), memory_id, False))
 
 
@@ -84,7 +93,11 @@ class MemoryVersionList(MethodView):
     @blueprint.response(200, list_of(MemoryVersionOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], memory_id: str) -> dict[str, Any]:
-        """List what a memory says and said, newest first"""
+        """List what a memory says and said, newest first
+
+        The first row is what it says now, under the memory's own id. Each new text makes one; other changes only raise
+        its number.
+        """
         at, limit = position(args), args["limit"]
         total = history().version_count(memory_id)
         rows = history().versions(memory_id, at.before, at.offset, limit + 1)
@@ -98,7 +111,10 @@ class MemoryVersionItem(MethodView):
     @blueprint.response(200, MemoryVersionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, memory_id: str, version_id: str) -> dict[str, Any]:
-        """Get one version; the memory's own id names what it says now"""
+        """Get one version; the memory's own id names what it says now
+
+        404 when the memory has no such version, whichever of the two is missing.
+        """
         return version_shown(history().version(memory_id, version_id))
 
 
@@ -108,7 +124,11 @@ class MemoryRelated(MethodView):
     @blueprint.response(200, RelatedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], memory_id: str) -> dict[str, Any]:
-        """Find memories that stand near one, with the reasons"""
+        """Find memories that stand near one, with the reasons
+
+        Reasons are shared names, neighbours in the session, likeness of the texts, and supersession or derivation; each
+        hit lists its own. Nothing is changed.
+        """
         found = related(state(), principal(), memory_id, args)
         data = [{"memory": memory_shown(row), "score": score, "reasons": why} for row, score, why in found]
         return {"memory_id": memory_id, "data": data, "total": len(data)}
@@ -119,7 +139,11 @@ class MemoryExtraction(MethodView):
     @blueprint.response(200, ExtractionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, memory_id: str) -> dict[str, Any]:
-        """Find the names in a memory anew; links made by hand stay"""
+        """Find the names in a memory anew; links made by hand stay
+
+        Done before this answers. Names that are no longer found are untied; a memory whose vector was missing gets it
+        as well, so that search finds it.
+        """
         reextract(state(), principal(), memory_id)
         return extraction_shown(memory_id)
 
@@ -129,5 +153,8 @@ class MemoryExtractionStatus(MethodView):
     @blueprint.response(200, ExtractionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, memory_id: str) -> dict[str, Any]:
-        """Tell how far the extraction of a memory is"""
+        """Tell how far the extraction of a memory is
+
+        `ready` means that the names are in the graph. `failed` says why in `error`.
+        """
         return extraction_shown(memory_id)

@@ -45,7 +45,10 @@ class PatternList(MethodView):
     @blueprint.arguments(PatternListArgs, location="query")
     @blueprint.response(200, list_of(PatternOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List patterns, newest first"""
+        """List patterns, newest first
+
+        Conditions add up; a project nobody has gives an empty list.
+        """
         at, limit = position(args), args["limit"]
         filters = {
             "scope": args.get("scope"),
@@ -60,7 +63,10 @@ class PatternList(MethodView):
     @blueprint.arguments(PatternCreate)
     @blueprint.response(201, PatternOut)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Create a pattern"""
+        """Create a pattern
+
+        Equal titles are allowed: look with `search` first. A source project that nobody has registered is kept as text.
+        """
         return shown(patterns().get(create(state(), principal(), body)))
 
 
@@ -69,7 +75,10 @@ class PatternSearchView(MethodView):
     @blueprint.arguments(PatternSearch, location="query")
     @blueprint.response(200, PatternSearchOut)
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Find patterns by meaning and by words"""
+        """Find patterns by meaning and by words
+
+        Changes nothing. With `project`, global patterns and those of this project.
+        """
         data = [{"pattern": shown(row), "score": score} for row, score in find(state(), principal(), args)]
         return {"data": data, "query": args["query"], "total": len(data)}
 
@@ -80,7 +89,11 @@ class PatternSuggestView(MethodView):
     @blueprint.response(200, PatternSuggestOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Suggest patterns that similar projects adopted and this one has not"""
+        """Suggest patterns that similar projects adopted and this one has not
+
+        Global patterns alone; projects are similar by their links, their patterns and their stack. 404 when the project
+        is unknown.
+        """
         rows = suggest(state(), principal(), args["project"], args["limit"])
         return {"data": [shown(row) for row in rows], "project": args["project"], "total": len(rows)}
 
@@ -90,14 +103,20 @@ class PatternItem(MethodView):
     @blueprint.response(200, PatternOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, pattern_id: str) -> dict[str, Any]:
-        """Get one pattern"""
+        """Get one pattern
+
+        404 when there is none, or when it belongs to another tenant.
+        """
         return shown(patterns().get(pattern_id))
 
     @blueprint.arguments(PatternUpdate)
     @blueprint.response(200, PatternOut)
     @blueprint.alt_response(404, "NotFoundError")
     def put(self, body: dict[str, Any], pattern_id: str) -> dict[str, Any]:
-        """Change a pattern; absent and null fields stay as they are"""
+        """Change a pattern; absent and null fields stay as they are
+
+        Adoptions stay. A new text gets a new vector; tags are replaced as a whole.
+        """
         amend(state(), principal(), pattern_id, body)
         return shown(patterns().get(pattern_id))
 
@@ -107,7 +126,10 @@ class PatternItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, pattern_id: str) -> Response:
-        """Delete a pattern with its adoptions"""
+        """Delete a pattern with its adoptions
+
+        The projects stay. 404 when it is gone already.
+        """
         patterns().delete(pattern_id)
         return deleted("pattern", pattern_id)
 
@@ -118,7 +140,10 @@ class PatternAdoption(MethodView):
     @blueprint.response(200, PatternOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], pattern_id: str) -> dict[str, Any]:
-        """Adopt a pattern for a project; doing so twice counts once"""
+        """Adopt a pattern for a project; doing so twice counts once
+
+        404 when the pattern or the project is unknown.
+        """
         return shown(patterns().adopt(pattern_id, body["project"]))
 
     @blueprint.arguments(PatternAbandon, location="query")
@@ -127,7 +152,10 @@ class PatternAdoption(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, query: dict[str, Any], body: dict[str, Any], pattern_id: str) -> Response:
-        """Give up a pattern for a project, named in the query or in the body"""
+        """Give up a pattern for a project, named in the query or in the body
+
+        The pattern stays. 404 when the project has not adopted it.
+        """
         project = query.get("project") or body.get("project")
         if project is None:
             raise invalid("project", "send the project's slug as `?project=` or in the body")
@@ -141,7 +169,10 @@ class PatternAdopters(MethodView):
     @blueprint.response(200, list_of(AdopterOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], pattern_id: str) -> dict[str, Any]:
-        """List the projects that adopted a pattern, latest first"""
+        """List the projects that adopted a pattern, latest first
+
+        404 when the pattern is unknown. Giving it up takes a project off the list.
+        """
         at, limit = position(args), args["limit"]
         total = patterns().count_adopters(pattern_id)
         rows = patterns().adopters(pattern_id, at.before, at.before_id, at.offset, limit + 1)

@@ -47,7 +47,10 @@ class ProjectRelationshipList(MethodView):
     @blueprint.response(200, list_of(RelationshipOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], slug: str) -> dict[str, Any]:
-        """List a project's links in both directions, newest first"""
+        """List a project's links in both directions, newest first
+
+        `direction` is seen from this project. 404 when the project is unknown.
+        """
         at, limit = position(args), args["limit"]
         projects().by_slug(slug)
         rows = links().list(slug, at.before, at.before_id, at.offset, limit + 1)
@@ -58,7 +61,10 @@ class ProjectRelationshipList(MethodView):
     @blueprint.alt_response(200, schema=RelationshipOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], slug: str) -> tuple[dict[str, Any], int]:
-        """Link a project to another; 200 when they are linked so already"""
+        """Link a project to another; 200 when they are linked so already
+
+        One link for each kind and direction. 404 when either project is unknown.
+        """
         target = body["target_project"]
         projects().by_slug(slug)
         if target == slug:
@@ -77,7 +83,10 @@ class ProjectRelationshipItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, slug: str, relationship_id: str) -> Response:
-        """Delete a link, from either end"""
+        """Delete a link, from either end
+
+        Both projects stay. 404 when they have no such link.
+        """
         projects().by_slug(slug)
         links().delete(slug, relationship_id)
         return deleted("relationship", relationship_id)
@@ -89,7 +98,10 @@ class ProjectDependencies(MethodView):
     @blueprint.response(200, LinkedProjectsOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], slug: str) -> dict[str, Any]:
-        """List what a project depends on (`depends_on`, `api_consumer`)"""
+        """List what a project depends on (`depends_on`, `api_consumer`)
+
+        With `transitive`, also what those depend on; cycles are followed once. `data` ends at about 1,000.
+        """
         return linked(slug, "outgoing", links().dependencies(start(slug), args["transitive"]))
 
 
@@ -99,7 +111,10 @@ class ProjectDependents(MethodView):
     @blueprint.response(200, LinkedProjectsOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], slug: str) -> dict[str, Any]:
-        """List what depends on a project (`depends_on`, `api_consumer`)"""
+        """List what depends on a project (`depends_on`, `api_consumer`)
+
+        With `transitive`, also what depends on those; cycles are followed once. `data` ends at about 1,000.
+        """
         return linked(slug, "incoming", links().dependents(start(slug), args["transitive"]))
 
 
@@ -108,7 +123,10 @@ class ProjectRelated(MethodView):
     @blueprint.response(200, LinkedProjectsOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, slug: str) -> dict[str, Any]:
-        """List every project linked to one, with the kind and direction of the link"""
+        """List every project linked to one, with the kind and direction of the link
+
+        Direct links of every kind. 404 when the project is unknown.
+        """
         rows = links().related(start(slug))
         return linked(slug, "", [{**row, "depth": 1, "path": [slug, row["slug"]]} for row in rows])
 
@@ -120,7 +138,11 @@ class ProjectImpact(MethodView):
     @blueprint.response(200, ProjectImpactOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Find what a change to a project may touch in those that depend on it"""
+        """Find what a change to a project may touch in those that depend on it
+
+        Changes nothing and needs only the scope `read`. The nearest 25 projects come with the decisions and memories
+        that the description may touch.
+        """
         return project_impact(state(), principal(), body)
 
 
@@ -130,7 +152,10 @@ class ProjectSharedPatterns(MethodView):
     @blueprint.response(200, SharedPatternsOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List the patterns that two projects have both adopted"""
+        """List the patterns that two projects have both adopted
+
+        404 when either project is unknown. Two projects without a common pattern give an empty list.
+        """
         a, b = projects().by_slug(args["a"]), projects().by_slug(args["b"])
         rows = [shown(row) for row in links().shared_patterns(a["id"], b["id"], MOST_SHARED)]
         return {"project_a": a["slug"], "project_b": b["slug"], "data": rows, "total": len(rows)}

@@ -58,7 +58,10 @@ class ProjectList(MethodView):
     @blueprint.arguments(PageArgs, location="query")
     @blueprint.response(200, list_of(ProjectOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List projects, newest first"""
+        """List projects, newest first
+
+        Projects that were only named by a memory are in it too.
+        """
         at, limit = position(args), args["limit"]
         rows = projects().list(at.before, at.before_id, at.offset, limit + 1)
         return page([project_shown(row) for row in rows], limit, at, projects().count)
@@ -67,7 +70,11 @@ class ProjectList(MethodView):
     @blueprint.response(201, ProjectOut)
     @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Register a project"""
+        """Register a project
+
+        One that a memory named first keeps its memories and gets the rest now. 409 when somebody has registered the
+        slug already.
+        """
         return project_shown(register(state(), principal(), stored(_stored(body))))
 
 
@@ -76,14 +83,20 @@ class ProjectItem(MethodView):
     @blueprint.response(200, ProjectOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, slug: str) -> dict[str, Any]:
-        """Get one project"""
+        """Get one project
+
+        404 when nobody has registered or named it.
+        """
         return project_shown(projects().get(slug))
 
     @blueprint.arguments(ProjectUpdate)
     @blueprint.response(200, ProjectOut)
     @blueprint.alt_response(404, "NotFoundError")
     def put(self, body: dict[str, Any], slug: str) -> dict[str, Any]:
-        """Change a project; absent and null fields stay as they are"""
+        """Change a project; absent and null fields stay as they are
+
+        The slug cannot change: others keep it as a key. `stack` is replaced, metadata merged key by key.
+        """
         if body.pop("slug", slug) != slug:
             raise invalid("slug", "cannot change: others keep it as a key; register a new project instead")
         return project_shown(projects().update(slug, changes(_stored(body))))
@@ -95,7 +108,10 @@ class ProjectItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, args: dict[str, Any], slug: str) -> Response:
-        """Delete a project; its memories stay unless `memories=delete`"""
+        """Delete a project; its memories stay unless `memories=delete`
+
+        Its links to other projects go; decisions and patterns stay without it. 404 when it is gone already.
+        """
         delete_project(state(), principal(), slug, args["memories"] == "delete")
         return deleted("project", slug)
 
@@ -106,7 +122,10 @@ class ProjectContext(MethodView):
     @blueprint.response(200, ProjectContextOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], slug: str) -> dict[str, Any]:
-        """Get what to know before working on a project"""
+        """Get what to know before working on a project
+
+        The same as lists and as Markdown for a prompt. Confidential memories are left out.
+        """
         found = context(state(), principal(), slug, args["max_tokens"])
         blocks = [block.shown(args["block_texts"] or block.kind == "entities") for block in found["blocks"]]
         return {**found, "blocks": blocks}

@@ -49,7 +49,10 @@ class SessionList(MethodView):
     @blueprint.arguments(SessionListArgs, location="query")
     @blueprint.response(200, list_of(SessionOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List sessions, newest first"""
+        """List sessions, newest first
+
+        Conditions add up; an agent nobody has gives an empty list.
+        """
         at, limit = position(args), args["limit"]
         filters = {
             "agent_id": agent_named(state(), principal(), args.get("agent_id")),
@@ -63,7 +66,11 @@ class SessionList(MethodView):
     @blueprint.alt_response(404, "NotFoundError")
     @blueprint.alt_response(409, "ConflictError")
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Start a session"""
+        """Start a session
+
+        409 when the `external_id` is taken: `get-or-create` returns that session instead. An agent name not seen before
+        is created; 404 for an agent id that nobody has.
+        """
         agent_id = agent_created(state(), principal(), body.pop("agent_id", None))
         return shown(sessions().create(new_id(), agent_id, stored(body)))
 
@@ -75,7 +82,11 @@ class SessionFindOrCreate(MethodView):
     @blueprint.alt_response(201, schema=SessionFoundOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-        """Return the session with this external id; 201 when this call started it"""
+        """Return the session with this external id; 201 when this call started it
+
+        Safe to repeat, also at the same time: all callers get the same session. One that was there is returned as it
+        is, whatever else was sent.
+        """
         agent_id = agent_created(state(), principal(), body.pop("agent_id", None))
         row, created = sessions().get_or_create(new_id(), agent_id, stored(body))
         return {**shown(row), "created": created}, 201 if created else 200
@@ -87,7 +98,10 @@ class SessionItem(MethodView):
     @blueprint.response(200, SessionWithMemoriesOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], session_id: str) -> dict[str, Any]:
-        """Get one session, with its memories where asked for"""
+        """Get one session, with its memories where asked for
+
+        With `include_memories`, up to 1,000 of those not superseded, in writing order; `/memories` pages through all.
+        """
         found = shown(sessions().get(session_id))
         if args["include_memories"]:
             rows = MemoryRepository(state().graph, principal()).of_session(session_id)
@@ -98,7 +112,10 @@ class SessionItem(MethodView):
     @blueprint.response(200, SessionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def put(self, body: dict[str, Any], session_id: str) -> dict[str, Any]:
-        """Change a session; absent and null fields stay as they are"""
+        """Change a session; absent and null fields stay as they are
+
+        Status and times change by ending and reopening it. Metadata is merged key by key.
+        """
         return shown(sessions().update(session_id, changes(body)))
 
     patch = put
@@ -108,7 +125,10 @@ class SessionItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, args: dict[str, Any], session_id: str) -> Response:
-        """Delete a session; its memories stay unless `memories=delete`"""
+        """Delete a session; its memories stay unless `memories=delete`
+
+        Decisions made in it stay either way. 404 when it is gone already.
+        """
         delete_session(state(), principal(), session_id, args["memories"] == "delete")
         return deleted("session", session_id)
 
@@ -119,7 +139,10 @@ class SessionEnding(MethodView):
     @blueprint.response(200, SessionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def put(self, body: dict[str, Any], session_id: str) -> dict[str, Any]:
-        """End a session; ending it again keeps the first end"""
+        """End a session; ending it again keeps the first end
+
+        A `summary` sent with a second end replaces the first. Memories can still be stored in it.
+        """
         return shown(sessions().end(session_id, body.get("summary")))
 
 
@@ -128,7 +151,10 @@ class SessionReopening(MethodView):
     @blueprint.response(200, SessionOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, session_id: str) -> dict[str, Any]:
-        """Make an ended session active again; an active one stays as it is"""
+        """Make an ended session active again; an active one stays as it is
+
+        Its end is forgotten; summary and memories stay.
+        """
         return shown(sessions().reopen(session_id))
 
 
@@ -138,7 +164,10 @@ class SessionMemories(MethodView):
     @blueprint.response(200, list_of(MemoryOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], session_id: str) -> dict[str, Any]:
-        """List a session's memories in writing order"""
+        """List a session's memories in writing order
+
+        Archived and superseded ones are in it: they are part of the story.
+        """
         return memory_page(state(), principal(), session_id, args)
 
 
@@ -148,7 +177,10 @@ class SessionTimeline(MethodView):
     @blueprint.response(200, list_of(MomentOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], session_id: str) -> dict[str, Any]:
-        """List what happened in a session, earliest first"""
+        """List what happened in a session, earliest first
+
+        Start, memories, decisions and end, each with its time. An end is there once the session has ended.
+        """
         return timeline_page(state(), principal(), session_id, args)
 
 
@@ -157,11 +189,18 @@ class SessionSummary(MethodView):
     @blueprint.response(200, SummaryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, session_id: str) -> dict[str, Any]:
-        """Get the summary generated last; one made on the spot, and not kept, where there is none"""
+        """Get the summary generated last; one made on the spot, and not kept, where there is none
+
+        Changes nothing. Confidential and archived memories are left out of it.
+        """
         return summary_of(state(), principal(), session_id)
 
     @blueprint.response(200, SummaryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, session_id: str) -> dict[str, Any]:
-        """Generate a summary and keep it"""
+        """Generate a summary and keep it
+
+        Replaces the one generated before; a summary that was given stays in the session itself. A chat model writes it
+        where one is configured and answers; otherwise its most telling sentences are taken.
+        """
         return summarise(state(), principal(), session_id)

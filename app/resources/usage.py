@@ -18,7 +18,11 @@ class Usage(MethodView):
     @blueprint.arguments(UsageArgs, location="query")
     @blueprint.response(200, UsageOut)
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Add up requests by day, key and route: of all keys for an admin key, else of the key itself"""
+        """Add up requests by day, key and route: of all keys for an admin key, else of the key itself
+
+        Counted per day (UTC) and written every few seconds. At most 1,000 rows: `has_more` says that there are others,
+        and `total` adds up all.
+        """
         return report(state(), principal(), args)
 
 
@@ -26,5 +30,8 @@ class Usage(MethodView):
 class Quota(MethodView):
     @blueprint.response(200, QuotaOut)
     def get(self) -> dict[str, Any]:
-        """Tell how many memories the tenant holds and may hold"""
+        """Tell how many memories the tenant holds and may hold
+
+        A store beyond the limit is answered with 403 `quota_exceeded`. Deleting memories makes room at once.
+        """
         return quota(state(), principal())

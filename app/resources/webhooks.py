@@ -36,7 +36,10 @@ class WebhookList(MethodView):
     @blueprint.arguments(PageArgs, location="query")
     @blueprint.response(200, list_of(WebhookOut))
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """List webhooks, newest first"""
+        """List webhooks, newest first
+
+        Secrets are never in it.
+        """
         at, limit = position(args), args["limit"]
         rows = webhooks().list(at.before, at.before_id, at.offset, limit + 1)
         return page([shown(row) for row in rows], limit, at, webhooks().count)
@@ -44,7 +47,11 @@ class WebhookList(MethodView):
     @blueprint.arguments(WebhookCreate)
     @blueprint.response(201, WebhookMade)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Make a webhook; a secret that the server makes is shown only here"""
+        """Make a webhook; a secret that the server makes is shown only here
+
+        The address must be public and https unless the operator allows others. Repeating the call makes another
+        webhook.
+        """
         return create_webhook(state(), principal(), body)
 
 
@@ -53,14 +60,20 @@ class WebhookItem(MethodView):
     @blueprint.response(200, WebhookOut)
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, webhook_id: str) -> dict[str, Any]:
-        """Get one webhook"""
+        """Get one webhook
+
+        Without its secret: rotate it if it was lost.
+        """
         return shown(webhooks().get(webhook_id))
 
     @blueprint.arguments(WebhookUpdate)
     @blueprint.response(200, WebhookOut)
     @blueprint.alt_response(404, "NotFoundError")
     def put(self, body: dict[str, Any], webhook_id: str) -> dict[str, Any]:
-        """Change a webhook; absent and null fields stay as they are"""
+        """Change a webhook; absent and null fields stay as they are
+
+        `event_types` are replaced as a whole. The secret is changed by rotating it.
+        """
         return edit_webhook(state(), principal(), webhook_id, body)
 
     patch = put
@@ -69,7 +82,10 @@ class WebhookItem(MethodView):
     @blueprint.alt_response(200, schema=DeletedOut)
     @blueprint.alt_response(404, "NotFoundError")
     def delete(self, webhook_id: str) -> Response:
-        """Delete a webhook and the log of its deliveries"""
+        """Delete a webhook and the log of its deliveries
+
+        What was still waiting is not sent. 404 when it is gone already.
+        """
         webhooks().delete(webhook_id)
         return deleted("webhook", webhook_id)
 
@@ -80,7 +96,10 @@ class WebhookSecret(MethodView):
     @blueprint.response(200, WebhookMade)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, body: dict[str, Any], webhook_id: str) -> dict[str, Any]:
-        """Replace the secret; the old one signs as well for a grace period"""
+        """Replace the secret; the old one signs as well for a grace period
+
+        Within the grace period, what is sent is signed with both secrets. One that the server makes is shown only here.
+        """
         return rotate_secret(state(), principal(), webhook_id, body)
 
 
@@ -89,7 +108,10 @@ class WebhookTest(MethodView):
     @blueprint.response(202, DeliveryOut)
     @blueprint.alt_response(404, "NotFoundError")
     def post(self, webhook_id: str) -> dict[str, Any]:
-        """Put a test event on its way to this webhook"""
+        """Put a test event on its way to this webhook
+
+        Whatever its event types are. Its deliveries tell what became of it.
+        """
         return send_test(state(), principal(), webhook_id)
 
 
@@ -99,7 +121,10 @@ class WebhookDeliveries(MethodView):
     @blueprint.response(200, list_of(DeliveryOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], webhook_id: str) -> dict[str, Any]:
-        """List what was sent to this webhook, newest first"""
+        """List what was sent to this webhook, newest first
+
+        One row for each event, whose attempts it counts. `error` says why the last attempt failed.
+        """
         at, limit, state_wanted = position(args), args["limit"], args.get("state")
         webhooks().get(webhook_id)
         rows = webhooks().deliveries(webhook_id, state_wanted, at.before, at.before_id, at.offset, limit + 1)

@@ -25,8 +25,14 @@ class AgentOut(ma.Schema):
     object = fields.Constant("agent", metadata={"description": "Always `agent`."})
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     name = fields.String(metadata={"description": "Unique in the tenant.", "example": "release-helper"})
-    description = fields.String(allow_none=True, metadata={"description": "What the agent is for."})
-    config = fields.Dict(metadata={"description": "Reserved; always empty."}, dump_default=dict)
+    description = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "What the agent is for.",
+            "example": "Keeps the release notes and remembers who decided what",
+        },
+    )
+    config = fields.Dict(metadata={"description": "Reserved; always empty.", "example": {}}, dump_default=dict)
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
     memory_count = fields.Integer(metadata={"description": "Memories it recorded.", "example": 17})
     session_count = fields.Integer(metadata={"description": "Sessions it started.", "example": 3})
@@ -40,7 +46,14 @@ class AgentCreate(Schema):
     """A new agent. An `id` sent by old clients is ignored."""
 
     name = Name(required=True, metadata={"description": "Unique in the tenant.", "example": "release-helper"})
-    description = Text(1000, load_default=None, metadata={"description": "What the agent is for."})
+    description = Text(
+        1000,
+        load_default=None,
+        metadata={
+            "description": "What the agent is for.",
+            "example": "Keeps the release notes and remembers who decided what",
+        },
+    )
     metadata = Metadata(load_default=dict, metadata={"description": "At most 10 KB.", "example": {"team": "platform"}})
 
 
@@ -48,7 +61,13 @@ class AgentUpdate(Schema):
     """Changes to an agent; absent and null fields stay as they are."""
 
     name = Name(metadata={"description": "Unique in the tenant.", "example": "release-helper"})
-    description = Text(1000, metadata={"description": "What the agent is for."})
+    description = Text(
+        1000,
+        metadata={
+            "description": "What the agent is for.",
+            "example": "Keeps the release notes and remembers who decided what",
+        },
+    )
     metadata = Metadata(metadata={"description": "Merged key by key; a null value removes its key."})
 
 
@@ -62,7 +81,7 @@ class AgentStatsData(ma.Schema):
 class AgentStatsOut(ma.Schema):
     """What an agent holds; `data` repeats the counts for older clients."""
 
-    data = fields.Nested(AgentStatsData, metadata={"description": "The same, nested."})
+    data = fields.Nested(AgentStatsData, metadata={"description": "The same, nested.", "deprecated": True})
     memory_count = fields.Integer(metadata={"description": "Memories it recorded.", "example": 256})
     entity_count = fields.Integer(metadata={"description": "Entities they mention.", "example": 40})
     session_count = fields.Integer(metadata={"description": "Sessions it started.", "example": 3})

@@ -98,7 +98,7 @@ class Moment(fields.Field[int]):
     """A time given as ISO 8601 or unix seconds; loads to epoch milliseconds."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**described(kwargs, type=["string", "number"]))
+        super().__init__(**described(kwargs, type=["string", "number"], example="2026-03-01T00:00:00Z"))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool):
@@ -117,6 +117,9 @@ class Moment(fields.Field[int]):
 class Future(Moment):
     """A time that has not passed."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**described(kwargs, example="2099-01-01T00:00:00Z"))
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         found = super()._deserialize(value, attr, data, **kwargs)
         if found <= now_ms():
@@ -128,7 +131,9 @@ class IsoTime(fields.Field[Any]):
     """Epoch milliseconds shown as ISO 8601 in UTC."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(dump_only=True, **described(kwargs, type="string", format="date-time"))
+        super().__init__(
+            dump_only=True, **described(kwargs, type="string", format="date-time", example="2026-03-20T09:15:00Z")
+        )
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return iso(value)
@@ -138,7 +143,7 @@ class UnixTime(fields.Field[Any]):
     """Epoch milliseconds shown as unix seconds."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(dump_only=True, **described(kwargs, type="integer"))
+        super().__init__(dump_only=True, **described(kwargs, type="integer", example=1773655200))
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> int | None:
         return seconds(value)
@@ -155,30 +160,40 @@ class Fraction(fields.Float):
 class ErrorDetail(ma.Schema):
     """One wrong field."""
 
-    field = fields.String(metadata={"description": "Path of the field, such as `memories.0.content`."})
-    message = fields.String(metadata={"description": "What is wrong with it."})
+    field = fields.String(
+        metadata={"description": "Path of the field, such as `memories.0.content`.", "example": "memories.0.content"}
+    )
+    message = fields.String(metadata={"description": "What is wrong with it.", "example": "must not be blank"})
 
 
 class ErrorOut(ma.Schema):
     """Every error has this body. `detail` and `error` repeat the message for older clients."""
 
     type = fields.String(required=True, metadata={"description": "Kind of error.", "example": "not_found"})
-    message = fields.String(required=True, metadata={"description": "What is wrong, and the remedy."})
+    message = fields.String(
+        required=True, metadata={"description": "What is wrong, and the remedy.", "example": "Memory not found"}
+    )
     code = fields.Integer(required=True, metadata={"description": "The HTTP status.", "example": 404})
     request_id = fields.String(required=True, metadata={"description": "Also in the header `X-Request-ID`."})
     details = fields.List(
-        fields.Nested(ErrorDetail), required=True, metadata={"description": "One entry for each wrong field."}
+        fields.Nested(ErrorDetail),
+        required=True,
+        metadata={"description": "One entry for each wrong field.", "example": []},
     )
-    detail = fields.String(required=True, metadata={"description": "Same as `message`."})
-    error = fields.String(required=True, metadata={"description": "Same as `message`."})
+    detail = fields.String(
+        required=True, metadata={"description": "Same as `message`.", "example": "Memory not found", "deprecated": True}
+    )
+    error = fields.String(
+        required=True, metadata={"description": "Same as `message`.", "example": "Memory not found", "deprecated": True}
+    )
 
 
 class DeletedOut(ma.Schema):
     """Answer to a DELETE that asked for a body."""
 
-    id = fields.String(metadata={"description": "What was deleted."})
+    id = fields.String(metadata={"description": "What was deleted.", "example": "3d0c1f66-6d5e-4a8b-9f21-7a1b7e0f5c90"})
     object = fields.String(metadata={"description": "Its noun.", "example": "memory"})
-    deleted = fields.Boolean(metadata={"description": "Always true."})
+    deleted = fields.Boolean(metadata={"description": "Always true.", "example": True})
 
 
 def check_uuid(text: str) -> None:

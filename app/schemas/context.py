@@ -6,7 +6,7 @@ from marshmallow import fields, validate
 from app.schemas.agents import Name
 from app.schemas.blocks import BlockOut
 from app.schemas.common import Fraction, Id, Schema, Text
-from app.schemas.memories import MODES, one_of
+from app.schemas.memories import MODES, TYPES, one_of
 
 
 class ContextIn(Schema):
@@ -20,7 +20,7 @@ class ContextIn(Schema):
         metadata={"description": "Most memories to use.", "example": 10},
     )  # fmt: skip
     threshold = Fraction(load_default=0.5, metadata={"description": "Leave out hits below this score."})
-    min_score = Fraction(metadata={"description": "Same as `threshold`, and goes before it."})
+    min_score = Fraction(metadata={"description": "Same as `threshold`, and goes before it.", "example": 0.5})
     max_tokens = fields.Integer(
         validate=validate.Range(1, 1_000_000, error="must lie between {min} and {max}"),
         metadata={"description": "Tokens of four characters that the text may take.", "example": 1000},
@@ -41,7 +41,12 @@ class ContextSourceOut(ma.Schema):
 class ContextOut(ma.Schema):
     """A text ready for a prompt: one block for each memory, best first, its score before it; and the same grouped."""
 
-    context = fields.String(metadata={"description": "The text; empty when nothing was found."})
+    context = fields.String(
+        metadata={
+            "description": "The text; empty when nothing was found.",
+            "example": "[81%] Deploys of billing happen on Tuesdays",
+        }
+    )
     memories_used = fields.Integer(metadata={"description": "Memories in it.", "example": 4})
     total_chars = fields.Integer(metadata={"description": "Characters in it.", "example": 1180})
     token_count = fields.Integer(metadata={"description": "The same in tokens of four characters.", "example": 295})
@@ -68,19 +73,32 @@ class ContextBuildIn(Schema):
         validate=validate.Range(100, 128_000, error="must lie between {min} and {max}"),
         metadata={"description": "Tokens of four characters that all contents together may take.", "example": 1000},
     )
-    min_score = Fraction(metadata={"description": "Leave out hits below this score."})
-    threshold = Fraction(metadata={"description": "Same as `min_score`, for older clients."})
+    min_score = Fraction(metadata={"description": "Leave out hits below this score.", "example": 0.5})
+    threshold = Fraction(
+        metadata={"description": "Same as `min_score`, for older clients.", "example": 0.5, "deprecated": True}
+    )
     search_mode = Text(
         load_default="hybrid", validate=[one_of(MODES)], metadata={"description": "`hybrid`, `semantic` or `keyword`."}
     )
-    ranking_version = Text(50, metadata={"description": "Accepted; there is one, `v1`."})
+    ranking_version = Text(50, metadata={"description": "Accepted; there is one, `v1`.", "example": "v1"})
     ai_enhanced = fields.Boolean(
         load_default=False, metadata={"description": "Add a `summary` by a chat model, where one is configured."}
     )
     llm_api_url = Text(
-        2048, metadata={"description": "OpenAI-compatible address for the summary; no key is sent.", "format": "uri"}
+        2048,
+        metadata={
+            "description": "OpenAI-compatible address for the summary; no key is sent.",
+            "format": "uri",
+            "example": "https://llm.example.com/v1",
+        },
     )
-    llm_model = Text(255, metadata={"description": "Model at `llm_api_url`, or at your own extraction key's address."})
+    llm_model = Text(
+        255,
+        metadata={
+            "description": "Model at `llm_api_url`, or at your own extraction key's address.",
+            "example": "small-1",
+        },
+    )
     exclude_memory_ids = fields.List(
         Id(), load_default=list, validate=validate.Length(max=500, error="must hold at most {max} ids"),
         metadata={"description": "Memories to leave out, because they were used before."},
@@ -96,7 +114,7 @@ class ContextItemOut(ma.Schema):
     memory_id = fields.String(metadata={"description": "UUID of the memory.", "format": "uuid"})
     content = fields.String(metadata={"description": "Its text, cut at a word where the budget ends."})
     score = fields.Float(metadata={"description": "0 to 1.", "example": 0.77})
-    memory_type = fields.String(metadata={"description": "Kind of memory.", "example": "fact"})
+    memory_type = fields.String(validate=one_of(TYPES), metadata={"description": "Kind of memory.", "example": "fact"})
     agent_id = fields.String(metadata={"description": "UUID of the agent.", "format": "uuid"})
     truncated = fields.Boolean(metadata={"description": "Whether it was cut to fit."})
 

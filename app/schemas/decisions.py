@@ -26,15 +26,26 @@ class DecisionOut(ma.Schema):
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     object = fields.Constant("decision", metadata={"description": "Always `decision`."})
-    agent_id = fields.String(allow_none=True, metadata={"description": "UUID of the agent that decided."})
-    session_id = fields.String(allow_none=True, metadata={"description": "UUID of the session it was made in."})
+    agent_id = fields.String(
+        allow_none=True, metadata={"description": "UUID of the agent that decided.", "format": "uuid"}
+    )
+    session_id = fields.String(
+        allow_none=True, metadata={"description": "UUID of the session it was made in.", "format": "uuid"}
+    )
     project_slug = fields.String(allow_none=True, metadata={"description": "Its project.", "example": "billing"})
     title = fields.String(metadata=TITLE)
     rationale = fields.String(metadata=RATIONALE)
     alternatives = fields.String(allow_none=True, metadata=ALTERNATIVES)
-    status = fields.String(metadata={"description": f"One of {', '.join(STATUSES)}.", "example": "active"})
-    superseded_by = fields.String(allow_none=True, metadata={"description": "UUID of the decision in its place."})
-    supersedes = fields.String(allow_none=True, metadata={"description": "UUID of the decision it took the place of."})
+    status = fields.String(
+        validate=one_of(STATUSES), metadata={"description": f"One of {', '.join(STATUSES)}.", "example": "active"}
+    )
+    superseded_by = fields.String(
+        allow_none=True,
+        metadata={"description": "UUID of the decision in its place.", "format": "uuid", "example": None},
+    )
+    supersedes = fields.String(
+        allow_none=True, metadata={"description": "UUID of the decision it took the place of.", "format": "uuid"}
+    )
     tags = fields.List(fields.String(), metadata={"description": "Labels.", "example": ["queue", "storage"]})
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
     memory_count = fields.Integer(metadata={"description": "Memories it rests on.", "example": 2})
@@ -111,7 +122,7 @@ class DecisionCheck(Schema):
         metadata={"description": "Most hits to return.", "example": 5},
     )  # fmt: skip
     threshold = Fraction(load_default=0.3, metadata={"description": "Leave out hits below this score."})
-    min_score = Fraction(metadata={"description": "Same as `threshold`."})
+    min_score = Fraction(metadata={"description": "Same as `threshold`.", "example": 0.3})
     include_superseded = fields.Boolean(
         load_default=False, metadata={"description": "Also superseded and reverted ones."}
     )
@@ -138,7 +149,7 @@ class DecisionChainOut(ma.Schema):
     object = fields.Constant("list", metadata={"description": "Always `list`."})
     data = fields.List(fields.Nested(DecisionOut), metadata={"description": "Oldest first."})
     total = fields.Integer(metadata={"description": "Decisions in the chain.", "example": 3})
-    current_id = fields.String(metadata={"description": "UUID of the last in the chain."})
+    current_id = fields.String(metadata={"description": "UUID of the last in the chain.", "format": "uuid"})
 
 
 class OneOrMore(Schema):
@@ -194,7 +205,13 @@ class LinkedOut(ma.Schema):
 
     id = fields.String(metadata={"description": "UUID of the decision.", "format": "uuid"})
     object = fields.Constant("decision_links", metadata={"description": "Always `decision_links`."})
-    linked = fields.List(fields.String(), metadata={"description": "The ids sent: all are linked now."})
+    linked = fields.List(
+        fields.String(),
+        metadata={
+            "description": "The ids sent: all are linked now.",
+            "example": ["3d0c1f66-6d5e-4a8b-9f21-7a1b7e0f5c90"],
+        },
+    )
     added = fields.Integer(metadata={"description": "How many of these links are new.", "example": 1})
 
 
@@ -218,7 +235,10 @@ class NodeOut(ma.Schema):
     """A node of a path."""
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    type = fields.String(metadata={"description": "`decision`, `memory` or `entity`.", "example": "decision"})
+    type = fields.String(
+        validate=one_of(("decision", "memory", "entity")),
+        metadata={"description": "`decision`, `memory` or `entity`.", "example": "decision"},
+    )
     name = fields.String(metadata={"description": "Title, first words or name.", "example": "Use one database"})
 
 
@@ -227,9 +247,13 @@ class LinkOut(ma.Schema):
 
     type = fields.String(metadata={"description": "Such as `DEPENDS_ON`.", "example": "DEPENDS_ON"})
     start = fields.String(
-        attribute="from", data_key="from", metadata={"description": "UUID of the node it starts from."}
+        attribute="from",
+        data_key="from",
+        metadata={"description": "UUID of the node it starts from.", "format": "uuid"},
     )
-    end = fields.String(attribute="to", data_key="to", metadata={"description": "UUID of the node it leads to."})
+    end = fields.String(
+        attribute="to", data_key="to", metadata={"description": "UUID of the node it leads to.", "format": "uuid"}
+    )
 
 
 class PathOut(ma.Schema):
@@ -246,7 +270,7 @@ class AffectedOut(ma.Schema):
     distance = fields.Integer(metadata={"description": "Relationships on the path.", "example": 1})
     depends = fields.Boolean(
         metadata={"description": "True: it depends on the changed one, directly or through others. False: it shares "
-                  "grounds or subjects with it."}
+                  "grounds or subjects with it.", "example": True}
     )  # fmt: skip
     path = fields.Nested(PathOut, metadata={"description": "The shortest way."})
 
@@ -257,7 +281,9 @@ class ImpactOut(ma.Schema):
     object = fields.Constant("impact", metadata={"description": "Always `impact`."})
     decision = fields.Nested(DecisionOut, metadata={"description": "The decision that changes."})
     data = fields.List(fields.Nested(AffectedOut), metadata={"description": "Affected decisions, nearest first."})
-    total = fields.Integer(metadata={"description": "Affected decisions found, those beyond `limit` included."})
+    total = fields.Integer(
+        metadata={"description": "Affected decisions found, those beyond `limit` included.", "example": 4}
+    )
     truncated = fields.Boolean(metadata={"description": "Whether a bound (limit, nodes, neighbours) cut it short."})
     too_common = fields.List(
         fields.Nested(NodeOut), metadata={"description": "Entities so common that sharing them was not followed."}

@@ -22,6 +22,6 @@ class EmbedIn(Schema):
 class EmbedOut(ma.Schema):
     """The vector that a search or a store would use."""
 
-    embedding = fields.List(fields.Float(), metadata={"description": "Of length 1."})
+    embedding = fields.List(fields.Float(), metadata={"description": "Of length 1.", "example": [0.031, -0.118, 0.067]})
     dimension = fields.Integer(metadata={"description": "How many numbers.", "example": 384})
-    model = fields.String(metadata={"description": "`provider:model`."})
+    model = fields.String(metadata={"description": "`provider:model`.", "example": "local:bge-small-en-v1.5-q"})

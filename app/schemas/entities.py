@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 from app.pagination import PageArgs
 from app.schemas.agents import Name
 from app.schemas.common import Id, IsoTime, Metadata, Schema, Text
-from app.schemas.memories import MemoryOut, one_of
+from app.schemas.memories import VISIBILITIES, MemoryOut, one_of
 
 ENTITY_TYPES = (
     "person", "organization", "technology", "project", "product", "location", "document", "metric", "event", "skill",
@@ -53,11 +53,20 @@ class EntityOut(ma.Schema):
     object = fields.Constant("entity", metadata={"description": "Always `entity`."})
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     name = fields.String(metadata={"description": "Unique among entities of its type.", "example": "Billing Service"})
-    entity_type = fields.String(metadata={"description": f"One of {', '.join(ENTITY_TYPES)}.", "example": "project"})
-    type = fields.String(
-        attribute="entity_type", dump_only=True, metadata={"description": "Same as `entity_type`, for older clients."}
+    entity_type = fields.String(
+        validate=one_of(ENTITY_TYPES),
+        metadata={"description": f"One of {', '.join(ENTITY_TYPES)}.", "example": "project"},
     )
-    aliases = fields.List(fields.String(), metadata={"description": "Other names that lead here, at most 100."})
+    type = fields.String(
+        attribute="entity_type",
+        dump_only=True,
+        validate=one_of(ENTITY_TYPES),
+        metadata={"description": "Same as `entity_type`, for older clients.", "example": "project", "deprecated": True},
+    )
+    aliases = fields.List(
+        fields.String(),
+        metadata={"description": "Other names that lead here, at most 100.", "example": ["billing-svc"]},
+    )
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
     memory_count = fields.Integer(metadata={"description": "Memories that mention it.", "example": 4})
     relationship_count = fields.Integer(metadata={"description": "Relations to others that were stated.", "example": 2})
@@ -189,14 +198,21 @@ class EntityRelationOut(ma.Schema):
     """A relation between two entities, stated by somebody or implied by the memories they share."""
 
     object = fields.Constant("entity_relationship", metadata={"description": "Always `entity_relationship`."})
-    id = fields.String(allow_none=True, metadata={"description": "UUID; null where memories imply it."})
+    id = fields.String(
+        allow_none=True, metadata={"description": "UUID; null where memories imply it.", "format": "uuid"}
+    )
     source_entity_id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     target_entity_id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     source_name = fields.String(metadata={"description": "Name of the source.", "example": "Billing Service"})
     target_name = fields.String(metadata={"description": "Name of the target.", "example": "Stripe"})
-    relationship_type = fields.String(metadata={"description": "`co_mentioned` where memories imply it."})
+    relationship_type = fields.String(
+        metadata={"description": "`co_mentioned` where memories imply it.", "example": "depends_on"}
+    )
     weight = fields.Float(metadata={"description": "As stated, or how many memories they share.", "example": 1.0})
-    source = fields.String(metadata={"description": "`stated` or `co_mention`."})
+    source = fields.String(
+        validate=one_of(("stated", "co_mention")),
+        metadata={"description": "`stated` or `co_mention`.", "example": "stated"},
+    )
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
     created_at = IsoTime(metadata={"description": "When it was stated, or the newest shared memory."})
 
@@ -224,7 +240,9 @@ class EntityRelationsOut(ma.Schema):
     data = fields.List(
         fields.Nested(EntityRelationOut), metadata={"description": "Stated ones first, then the heaviest."}
     )
-    total = fields.Integer(metadata={"description": "All there are; of those memories imply, at most 100."})
+    total = fields.Integer(
+        metadata={"description": "All there are; of those memories imply, at most 100.", "example": 2}
+    )
 
 
 class EntityBriefOut(ma.Schema):
@@ -232,14 +250,18 @@ class EntityBriefOut(ma.Schema):
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     name = fields.String(metadata={"description": "Name.", "example": "Ada"})
-    type = fields.String(metadata={"description": "Kind.", "example": "person"})
-    entity_type = fields.String(metadata={"description": "Same as `type`.", "example": "person"})
+    type = fields.String(validate=one_of(ENTITY_TYPES), metadata={"description": "Kind.", "example": "person"})
+    entity_type = fields.String(
+        validate=one_of(ENTITY_TYPES), metadata={"description": "Same as `type`.", "example": "person"}
+    )
 
 
 class EntityNeighbourOut(EntityBriefOut):
     """An entity near the centre."""
 
-    relationship = fields.String(metadata={"description": "What ties it, `co_mentioned` where memories do."})
+    relationship = fields.String(
+        metadata={"description": "What ties it, `co_mentioned` where memories do.", "example": "co_mentioned"}
+    )
     depth = fields.Integer(metadata={"description": "Steps from the centre.", "example": 1})
     weight = fields.Float(metadata={"description": "As stated, or how many memories are shared.", "example": 2.0})
 
@@ -249,7 +271,9 @@ class EntityEdgeOut(ma.Schema):
 
     source_entity_id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     target_entity_id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    relationship_type = fields.String(metadata={"description": "`co_mentioned` where memories imply it."})
+    relationship_type = fields.String(
+        metadata={"description": "`co_mentioned` where memories imply it.", "example": "co_mentioned"}
+    )
     weight = fields.Float(metadata={"description": "As stated, or how many memories are shared.", "example": 2.0})
 
 
@@ -292,9 +316,13 @@ class SharedMemoryOut(ma.Schema):
     """A memory that two entities share."""
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    title = fields.String(allow_none=True, metadata={"description": "What it is about, when given."})
+    title = fields.String(
+        allow_none=True, metadata={"description": "What it is about, when given.", "example": "Billing deploys"}
+    )
     content = fields.String(allow_none=True, metadata={"description": "First 500 characters; null if confidential."})
-    visibility = fields.String(metadata={"description": "`private` or `confidential`.", "example": "private"})
+    visibility = fields.String(
+        validate=one_of(VISIBILITIES), metadata={"description": "`private` or `confidential`.", "example": "private"}
+    )
     created_at = IsoTime(metadata={"description": "When it was stored."})
 
 
@@ -318,7 +346,9 @@ class EntityPathOut(ma.Schema):
     """The shortest way from one entity to another."""
 
     object = fields.Constant("entity_path", metadata={"description": "Always `entity_path`."})
-    found = fields.Boolean(metadata={"description": "Whether there is a way of at most `max_depth` steps."})
+    found = fields.Boolean(
+        metadata={"description": "Whether there is a way of at most `max_depth` steps.", "example": True}
+    )
     length = fields.Integer(allow_none=True, metadata={"description": "Steps.", "example": 2})
     source = fields.Nested(EntityBriefOut, metadata={"description": "Where it starts."})
     target = fields.Nested(EntityBriefOut, metadata={"description": "Where it ends."})

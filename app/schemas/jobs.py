@@ -7,7 +7,7 @@ from app.schemas.common import IsoTime, Schema, Text
 from app.schemas.memories import one_of
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
-KINDS = ("embed", "extract")
+KINDS = ("embed", "extract", "windows")
 
 
 class JobOut(ma.Schema):
@@ -15,13 +15,19 @@ class JobOut(ma.Schema):
 
     object = fields.Constant("job", metadata={"description": "Always `job`."})
     id = fields.String(metadata={"description": "As `job_id` of the store says it.", "example": "arq:9f2c1b"})
-    kind = fields.String(metadata={"description": f"One of {', '.join(KINDS)}.", "example": "embed"})
-    state = fields.String(metadata={"description": f"One of {', '.join(STATES)}.", "example": "done"})
-    memory_id = fields.String(allow_none=True, metadata={"description": "UUID of its memory, while that exists."})
+    kind = fields.String(
+        validate=one_of(KINDS), metadata={"description": f"One of {', '.join(KINDS)}.", "example": "embed"}
+    )
+    state = fields.String(
+        validate=one_of(STATES), metadata={"description": f"One of {', '.join(STATES)}.", "example": "done"}
+    )
+    memory_id = fields.String(
+        allow_none=True, metadata={"description": "UUID of its memory, while that exists.", "format": "uuid"}
+    )
     attempts = fields.Integer(metadata={"description": "How often it was begun.", "example": 1})
     max_attempts = fields.Integer(metadata={"description": "How often it is tried at most.", "example": 6})
-    error = fields.String(allow_none=True, metadata={"description": "What went wrong the last time."})
-    run_at = IsoTime(allow_none=True, metadata={"description": "When it is due; null: it is over."})
+    error = fields.String(allow_none=True, metadata={"description": "What went wrong the last time.", "example": None})
+    run_at = IsoTime(allow_none=True, metadata={"description": "When it is due; null: it is over.", "example": None})
     created_at = IsoTime(metadata={"description": "When it was made."})
     updated_at = IsoTime(metadata={"description": "When it last changed."})
     started_at = IsoTime(allow_none=True, metadata={"description": "When it was first begun."})

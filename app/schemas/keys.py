@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 from app.schemas.common import IsoTime, Schema, Text
 from app.scopes import DEFAULT_SCOPES, SCOPES
 
+SPEND = validate.Range(0, 1_000_000_000, error="must lie between {min} and {max}")
 NAMESPACE = validate.Regexp(
     r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$(?!\n)", error="must be letters, digits and any of . _ : / @ -, such as `team-a`"
 )
@@ -19,29 +20,38 @@ class KeyInfoOut(ma.Schema):
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     name = fields.String(allow_none=True, metadata={"description": "What it is for.", "example": "ci"})
     key_prefix = fields.String(metadata={"description": "The first 12 characters.", "example": "mem_prod_7c1"})
-    scopes = fields.List(fields.String(), metadata={"description": "What it may do."})
+    scopes = fields.List(fields.String(), metadata={"description": "What it may do.", "example": ["read", "write"]})
     namespace = fields.String(metadata={"description": "Namespace of the account it opens.", "example": "default"})
     created_at = IsoTime(metadata={"description": "When it was made."})
     last_used_at = IsoTime(allow_none=True, metadata={"description": "When it was last used, to the minute."})
     expires_at = IsoTime(allow_none=True, metadata={"description": "When it stops working."})
-    revoked_at = IsoTime(allow_none=True, metadata={"description": "When it was revoked."})
-    deprecated_at = IsoTime(allow_none=True, metadata={"description": "When it was replaced by a rotation."})
-    auto_revoke_at = IsoTime(allow_none=True, metadata={"description": "When a replaced key stops working."})
+    revoked_at = IsoTime(allow_none=True, metadata={"description": "When it was revoked.", "example": None})
+    deprecated_at = IsoTime(
+        allow_none=True, metadata={"description": "When it was replaced by a rotation.", "example": None}
+    )
+    auto_revoke_at = IsoTime(
+        allow_none=True, metadata={"description": "When a replaced key stops working.", "example": None}
+    )
     replaced_by = fields.String(
-        allow_none=True, metadata={"description": "Id of the key that a rotation put in its place.", "format": "uuid"}
+        allow_none=True,
+        metadata={"description": "Id of the key that a rotation put in its place.", "format": "uuid", "example": None},
     )
-    is_active = fields.Boolean(metadata={"description": "Whether it works now."})
-    daily_spend_limit_usd = fields.Float(allow_none=True, metadata={"description": "Kept as sent; nothing is billed."})
+    is_active = fields.Boolean(metadata={"description": "Whether it works now.", "example": True})
+    daily_spend_limit_usd = fields.Float(
+        allow_none=True, metadata={"description": "Kept as sent; nothing is billed.", "example": None}
+    )
     monthly_spend_limit_usd = fields.Float(
-        allow_none=True, metadata={"description": "Kept as sent; nothing is billed."}
+        allow_none=True, metadata={"description": "Kept as sent; nothing is billed.", "example": None}
     )
-    spend_info = fields.Raw(allow_none=True, metadata={"description": "Always null: nothing is billed."})
+    spend_info = fields.Raw(
+        allow_none=True, metadata={"description": "Always null: nothing is billed.", "example": None}
+    )
 
 
 class KeyOut(ma.Schema):
     """A new key: the only time it is shown."""
 
-    key = fields.String(metadata={"description": "The key. It cannot be shown again."})
+    key = fields.String(metadata={"description": "The key. It cannot be shown again.", "example": "mem_prod_7c1..."})
     key_info = fields.Nested(KeyInfoOut, metadata={"description": "Everything else about it."})
 
 
@@ -65,13 +75,20 @@ class KeyCreate(Schema):
     )
     namespace = Text(
         255, blank=False, validate=[NAMESPACE],
-        metadata={"description": "Namespace of the account it opens, made on first use; absent: the caller's own."},
+        metadata={
+            "description": "Namespace of the account it opens, made on first use; absent: the caller's own.",
+            "example": "team-a",
+        },
     )  # fmt: skip
     daily_spend_limit_usd = fields.Float(
-        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+        allow_nan=False,
+        validate=SPEND,
+        metadata={"description": "Kept; nothing is billed.", "example": 5},
     )
     monthly_spend_limit_usd = fields.Float(
-        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+        allow_nan=False,
+        validate=SPEND,
+        metadata={"description": "Kept; nothing is billed.", "example": 50},
     )
 
 
@@ -81,10 +98,14 @@ class KeyUpdate(Schema):
     name = Text(255, metadata={"description": "What it is for.", "example": "ci"})
     scopes = scopes_field()
     daily_spend_limit_usd = fields.Float(
-        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+        allow_nan=False,
+        validate=SPEND,
+        metadata={"description": "Kept; nothing is billed.", "example": 5},
     )
     monthly_spend_limit_usd = fields.Float(
-        allow_nan=False, validate=validate.Range(min=0), metadata={"description": "Kept; nothing is billed."}
+        allow_nan=False,
+        validate=SPEND,
+        metadata={"description": "Kept; nothing is billed.", "example": 50},
     )
 
 

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validate
 from app.schemas.agents import Name
 from app.schemas.common import (
     DEEPEST,
+    METADATA_BYTES,
     Fraction,
     Future,
     Id,
@@ -44,8 +45,14 @@ def one_of(values: tuple[str, ...]) -> validate.OneOf:
 class JsonObject(Text):
     """A JSON object inside a query argument."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(METADATA_BYTES, **kwargs)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
+        # Checks run on the object that this returns, so the text's own length is checked here.
+        if len(text) > METADATA_BYTES:
+            raise ValidationError(f"must be at most {METADATA_BYTES} characters long")
         try:
             found = orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -70,31 +77,54 @@ class MemoryOut(ma.Schema):
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     object = fields.Constant("memory", metadata={"description": "Always `memory`."})
     content = fields.String(metadata={"description": "The text, exactly as stored."})
-    title = fields.String(allow_none=True, metadata={"description": "What the memory is about, when given."})
+    title = fields.String(
+        allow_none=True, metadata={"description": "What the memory is about, when given.", "example": "Billing deploys"}
+    )
     agent_id = fields.String(metadata={"description": "UUID of the agent.", "format": "uuid"})
     user_id = fields.String(allow_none=True, metadata={"description": "End user it belongs to."})
-    session_id = fields.String(allow_none=True, metadata={"description": "UUID of its session."})
-    project_id = fields.String(allow_none=True, metadata={"description": "UUID of its project."})
+    session_id = fields.String(allow_none=True, metadata={"description": "UUID of its session.", "format": "uuid"})
+    project_id = fields.String(allow_none=True, metadata={"description": "UUID of its project.", "format": "uuid"})
     metadata = fields.Dict(metadata={"description": "The client's own JSON object, `{}` when there is none."})
     entities = fields.List(fields.Nested(MentionOut), metadata={"description": "Names found in it, surest first."})
-    memory_type = fields.String(metadata={"description": f"One of {', '.join(TYPES)}.", "example": "fact"})
-    extraction_model = fields.String(allow_none=True, metadata={"description": "Model that found the names."})
-    extraction_method = fields.String(allow_none=True, metadata={"description": "`rules`, `llm` or `byok`."})
-    extraction_status = fields.String(
-        allow_none=True, metadata={"description": "`pending`, `ready` once it can be searched, or `failed`."}
+    memory_type = fields.String(
+        validate=one_of(TYPES), metadata={"description": f"One of {', '.join(TYPES)}.", "example": "fact"}
     )
-    visibility = fields.String(metadata={"description": "`private` or `confidential`.", "example": "private"})
-    salience_score = fields.Float(allow_none=True, metadata={"description": "0 to 1, computed by the server."})
+    extraction_model = fields.String(allow_none=True, metadata={"description": "Model that found the names."})
+    extraction_method = fields.String(
+        allow_none=True, metadata={"description": "`rules`, `llm` or `byok`.", "example": "rules"}
+    )
+    extraction_status = fields.String(
+        allow_none=True,
+        validate=one_of(("pending", "ready", "failed")),
+        metadata={"description": "`pending`, `ready` once it can be searched, or `failed`.", "example": "ready"},
+    )
+    visibility = fields.String(
+        validate=one_of(VISIBILITIES), metadata={"description": "`private` or `confidential`.", "example": "private"}
+    )
+    salience_score = fields.Float(
+        allow_none=True, metadata={"description": "0 to 1, computed by the server.", "example": 0.62}
+    )
     importance = fields.Float(metadata={"description": "0 to 1.", "example": 0.5})
-    tier = fields.String(metadata={"description": "`hot`, `warm` or `cold`.", "example": "warm"})
+    tier = fields.String(
+        validate=one_of(TIERS), metadata={"description": "`hot`, `warm` or `cold`.", "example": "warm"}
+    )
     is_duplicate = fields.Boolean(metadata={"description": "Whether storing met an equal memory and returned it."})
-    embedding = fields.List(fields.Float(), metadata={"description": "The vector, when asked for."})
-    archived_at = UnixTime(allow_none=True, metadata={"description": "When it was archived."})
-    supersedes = fields.String(allow_none=True, metadata={"description": "UUID of the memory that it replaced."})
-    superseded_by = fields.String(allow_none=True, metadata={"description": "UUID of the memory that replaced it."})
-    superseded_at = UnixTime(allow_none=True, metadata={"description": "When it was replaced."})
+    embedding = fields.List(
+        fields.Float(),
+        metadata={"description": "The vector, when asked for.", "example": [0.031, -0.118, 0.067], "sometimes": True},
+    )
+    archived_at = UnixTime(allow_none=True, metadata={"description": "When it was archived.", "example": None})
+    supersedes = fields.String(
+        allow_none=True, metadata={"description": "UUID of the memory that it replaced.", "format": "uuid"}
+    )
+    superseded_by = fields.String(
+        allow_none=True, metadata={"description": "UUID of the memory that replaced it.", "format": "uuid"}
+    )
+    superseded_at = UnixTime(allow_none=True, metadata={"description": "When it was replaced.", "example": None})
     occurred_at = IsoTime(allow_none=True, metadata={"description": "When what it tells took place."})
-    expires_at = IsoTime(allow_none=True, metadata={"description": "When it will be gone; null: never."})
+    expires_at = IsoTime(
+        allow_none=True, metadata={"description": "When it will be gone; null: never.", "example": None}
+    )
     created_at = UnixTime(metadata={"description": "Unix seconds.", "example": 1773655200})
     updated_at = UnixTime(metadata={"description": "Unix seconds.", "example": 1773655200})
 
@@ -156,7 +186,7 @@ class BatchItem(MemoryFields):
     """One memory of a batch."""
 
     agent_id = Name(metadata={"description": "Agent UUID or name; the batch's own when absent.", "example": "iris"})
-    client_id = Text(255, metadata={"description": "Accepted and ignored."})
+    client_id = Text(255, metadata={"description": "Accepted and ignored.", "example": "row-17"})
 
 
 class BatchCreate(Schema):
@@ -165,7 +195,10 @@ class BatchCreate(Schema):
     memories = fields.List(
         fields.Raw(allow_none=True, metadata={"allOf": [{"$ref": "#/components/schemas/BatchItem"}]}), required=True,
         validate=validate.Length(1, 100, error="must hold between {min} and {max} memories"),
-        metadata={"description": "Objects as for a single store."},
+        metadata={
+            "description": "Objects as for a single store.",
+            "example": [{"content": "Deploys of billing happen on Tuesdays", "agent_id": "iris"}],
+        },
     )  # fmt: skip
     agent_id = Name(metadata={"description": "For items without one.", "example": "iris"})
     parallel_embeddings = fields.Boolean(load_default=True, metadata={"description": "Accepted; always on."})
@@ -174,33 +207,40 @@ class BatchCreate(Schema):
 class BatchResult(ma.Schema):
     """What became of one item."""
 
-    index = fields.Integer(metadata={"description": "Position in the request."})
-    status = fields.String(metadata={"description": "`success`, `failed`, or `skipped` for a duplicate."})
-    id = fields.String(allow_none=True, metadata={"description": "UUID of the memory."})
-    memory_id = fields.String(allow_none=True, metadata={"description": "Same as `id`."})
-    error = fields.String(allow_none=True, metadata={"description": "What is wrong with the item."})
-    error_code = fields.String(allow_none=True, metadata={"description": "Kind of error, such as `validation_error`."})
-    content_preview = fields.String(metadata={"description": "The first 100 characters."})
+    index = fields.Integer(metadata={"description": "Position in the request.", "example": 0})
+    status = fields.String(
+        validate=one_of(("success", "failed", "skipped")),
+        metadata={"description": "`success`, `failed`, or `skipped` for a duplicate.", "example": "success"},
+    )
+    id = fields.String(allow_none=True, metadata={"description": "UUID of the memory.", "format": "uuid"})
+    memory_id = fields.String(allow_none=True, metadata={"description": "Same as `id`.", "format": "uuid"})
+    error = fields.String(allow_none=True, metadata={"description": "What is wrong with the item.", "example": None})
+    error_code = fields.String(
+        allow_none=True, metadata={"description": "Kind of error, such as `validation_error`.", "example": None}
+    )
+    content_preview = fields.String(
+        metadata={"description": "The first 100 characters.", "example": "Deploys of billing happen on Tuesdays"}
+    )
 
 
 class BatchTiming(ma.Schema):
     """Milliseconds."""
 
-    total_ms = fields.Float(metadata={"description": "The whole request."})
-    embedding_ms = fields.Float(metadata={"description": "Computing vectors."})
-    database_ms = fields.Float(metadata={"description": "Writing."})
-    per_memory_avg_ms = fields.Float(metadata={"description": "The whole, divided by the items."})
-    avg_per_item_ms = fields.Float(metadata={"description": "Same as `per_memory_avg_ms`."})
+    total_ms = fields.Float(metadata={"description": "The whole request.", "example": 41.7})
+    embedding_ms = fields.Float(metadata={"description": "Computing vectors.", "example": 28.3})
+    database_ms = fields.Float(metadata={"description": "Writing.", "example": 11.2})
+    per_memory_avg_ms = fields.Float(metadata={"description": "The whole, divided by the items.", "example": 4.2})
+    avg_per_item_ms = fields.Float(metadata={"description": "Same as `per_memory_avg_ms`.", "example": 4.2})
 
 
 class BatchOut(ma.Schema):
     """What became of a batch; `success` is true when no item failed."""
 
-    success = fields.Boolean(metadata={"description": "Whether no item failed."})
-    total = fields.Integer(metadata={"description": "Items sent."})
-    succeeded = fields.Integer(metadata={"description": "Items stored."})
-    failed = fields.Integer(metadata={"description": "Items refused."})
-    skipped = fields.Integer(metadata={"description": "Items that were there already."})
+    success = fields.Boolean(metadata={"description": "Whether no item failed.", "example": True})
+    total = fields.Integer(metadata={"description": "Items sent.", "example": 10})
+    succeeded = fields.Integer(metadata={"description": "Items stored.", "example": 9})
+    failed = fields.Integer(metadata={"description": "Items refused.", "example": 0})
+    skipped = fields.Integer(metadata={"description": "Items that were there already.", "example": 1})
     results = fields.List(fields.Nested(BatchResult), metadata={"description": "One for each item, in order."})
     timing = fields.Nested(BatchTiming, metadata={"description": "Milliseconds."})
 
@@ -211,10 +251,10 @@ class MemoryUpdate(Schema):
     content = Text(LONGEST, blank=False, metadata={"description": "The new text; the old one is kept as a version."})
     metadata = Metadata(metadata={"description": "Merged key by key; a null value removes its key."})
     memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Kind of memory."})
-    importance = Fraction(metadata={"description": "0 to 1; moves the tier unless `tier` is sent."})
+    importance = Fraction(metadata={"description": "0 to 1; moves the tier unless `tier` is sent.", "example": 0.9})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "`hot`, `warm` or `cold`."})
     visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "`private` or `confidential`."})
-    title = Text(500, metadata={"description": "What it is about."})
+    title = Text(500, metadata={"description": "What it is about.", "example": "Billing deploys"})
     occurred_at = Moment(metadata={"description": "When what it tells took place."})
     expires_at = Future(metadata={"description": "When it is to be gone."})
 
@@ -228,7 +268,7 @@ class MemoryFilter(Schema):
     project = Text(100, metadata={"description": "Project slug."})
     project_id = Id(metadata={"description": "Project UUID; wins over `project`."})
     memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Kind of memory."})
-    type = Text(validate=[one_of(TYPES)], metadata={"description": "Same as `memory_type`."})
+    type = Text(validate=[one_of(TYPES)], metadata={"description": "Same as `memory_type`.", "deprecated": True})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "Tier."})
     visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "Visibility."})
     created_after = Moment(metadata={"description": "Stored at this time or later."})
@@ -256,7 +296,9 @@ class SearchIn(Schema):
         metadata={"description": "Most hits to return.", "example": 10},
     )  # fmt: skip
     min_score = Fraction(metadata={"description": "Leave out hits below this score.", "example": 0.3})
-    threshold = Fraction(metadata={"description": "Same as `min_score`, for older clients."})
+    threshold = Fraction(
+        metadata={"description": "Same as `min_score`, for older clients.", "example": 0.3, "deprecated": True}
+    )
     search_mode = Text(
         load_default="hybrid", validate=[one_of(MODES)], metadata={"description": "`hybrid`, `semantic` or `keyword`."}
     )
@@ -273,14 +315,14 @@ class SearchIn(Schema):
     session_id = Id(metadata={"description": "Only this session."})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "Only this tier."})
     memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Only this kind."})
-    min_importance = Fraction(metadata={"description": "Leave out less important ones."})
+    min_importance = Fraction(metadata={"description": "Leave out less important ones.", "example": 0.5})
     user_id = Text(255, metadata={"description": "Only this end user's."})
     compress = fields.Boolean(
         load_default=False, metadata={"description": "Shorten the texts to their best sentences."}
     )
     max_context_tokens = fields.Integer(
         validate=validate.Range(1, 1_000_000, error="must lie between {min} and {max}"),
-        metadata={"description": "Beside `compress`: tokens all texts together may take."},
+        metadata={"description": "Beside `compress`: tokens all texts together may take.", "example": 1000},
     )
 
 
@@ -289,7 +331,7 @@ class HitOut(ma.Schema):
 
     memory = fields.Nested(MemoryOut, metadata={"description": "The memory."})
     score = fields.Float(metadata={"description": "0 to 1; 0.9 and above means nearly the same text.", "example": 0.81})
-    distance = fields.Float(metadata={"description": "1 minus the score."})
+    distance = fields.Float(metadata={"description": "1 minus the score.", "example": 0.19})
 
 
 class SearchOut(ma.Schema):

@@ -21,7 +21,7 @@ class MaintenanceIn(Schema):
 class MaintenanceOut(ma.Schema):
     """What was done."""
 
-    action = fields.String(metadata={"description": "As sent.", "example": "demote_cold"})
+    action = fields.String(validate=one_of(ACTIONS), metadata={"description": "As sent.", "example": "demote_cold"})
     demoted_count = fields.Integer(metadata={"description": "Warm memories that became cold.", "example": 12})
     archived_count = fields.Integer(metadata={"description": "Cold memories that were archived.", "example": 3})
     has_more = fields.Boolean(metadata={"description": "Whether time ran out: call again."})
@@ -102,10 +102,20 @@ class MemoryStatsOut(ma.Schema):
     last_30_days = fields.Integer(metadata={"description": "Stored in the last thirty days.", "example": 120})
     oldest_at = IsoTime(allow_none=True, metadata={"description": "When the first was stored."})
     newest_at = IsoTime(allow_none=True, metadata={"description": "When the last was stored."})
-    by_tier = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "Count by tier."})
-    by_type = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "Count by kind."})
+    by_tier = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Count by tier.", "example": {"hot": 12, "warm": 230, "cold": 14}},
+    )
+    by_type = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Count by kind.", "example": {"fact": 180, "event": 76}},
+    )
     by_extraction = fields.Dict(
-        keys=fields.String(), values=fields.Integer(), metadata={"description": "Count by the way names were found."}
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Count by the way names were found.", "example": {"rules": 251, "none": 5}},
     )
     by_agent = fields.List(fields.Nested(CountedAgentOut), metadata={"description": "The 50 with most memories."})
     by_project = fields.List(fields.Nested(CountedProjectOut), metadata={"description": "The 50 with most memories."})
@@ -124,5 +134,8 @@ class BackfillArgs(Schema):
 class BackfillOut(ma.Schema):
     """What was queued."""
 
-    status = fields.String(metadata={"description": "`queued`, or `nothing_to_do`.", "example": "queued"})
+    status = fields.String(
+        validate=one_of(("queued", "nothing_to_do")),
+        metadata={"description": "`queued`, or `nothing_to_do`.", "example": "queued"},
+    )
     queued = fields.Integer(metadata={"description": "Memories whose names will be found soon.", "example": 12})

@@ -4,7 +4,9 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.schemas.common import Fraction, IsoTime, Schema, Text, UnixTime
-from app.schemas.memories import TIERS, MemoryOut, one_of
+from app.schemas.entities import ENTITY_TYPES
+from app.schemas.memories import TIERS, TYPES, VISIBILITIES, MemoryOut, one_of
+from app.schemas.memories_v2 import STATUSES
 
 REASONS = ("entity", "session", "similar", "supersedes", "superseded_by", "derived_from", "source_of")
 
@@ -24,15 +26,19 @@ class MemoryVersionOut(ma.Schema):
     memory_id = fields.String(metadata={"description": "UUID of the memory.", "format": "uuid"})
     version = fields.Integer(metadata={"description": "Rises with every change of the memory.", "example": 3})
     content = fields.String(metadata={"description": "The text."})
-    title = fields.String(allow_none=True, metadata={"description": "What it was about."})
+    title = fields.String(allow_none=True, metadata={"description": "What it was about.", "example": "Billing deploys"})
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
-    memory_type = fields.String(metadata={"description": "Kind of memory.", "example": "fact"})
+    memory_type = fields.String(validate=one_of(TYPES), metadata={"description": "Kind of memory.", "example": "fact"})
     importance = fields.Float(metadata={"description": "0 to 1.", "example": 0.5})
-    tier = fields.String(metadata={"description": "`hot`, `warm` or `cold`.", "example": "warm"})
-    visibility = fields.String(metadata={"description": "`private` or `confidential`.", "example": "private"})
-    is_current = fields.Boolean(metadata={"description": "Whether the memory says this now."})
+    tier = fields.String(
+        validate=one_of(TIERS), metadata={"description": "`hot`, `warm` or `cold`.", "example": "warm"}
+    )
+    visibility = fields.String(
+        validate=one_of(VISIBILITIES), metadata={"description": "`private` or `confidential`.", "example": "private"}
+    )
+    is_current = fields.Boolean(metadata={"description": "Whether the memory says this now.", "example": True})
     said_since = IsoTime(metadata={"description": "From when it said this."})
-    said_until = IsoTime(allow_none=True, metadata={"description": "Until when; null: still."})
+    said_until = IsoTime(allow_none=True, metadata={"description": "Until when; null: still.", "example": None})
 
 
 class RelatedArgs(Schema):
@@ -51,18 +57,31 @@ class ReasonEntityOut(ma.Schema):
 
     id = fields.String(metadata={"description": "UUID of the entity.", "format": "uuid"})
     name = fields.String(metadata={"description": "Its name.", "example": "Billing Service"})
-    entity_type = fields.String(metadata={"description": "Its kind.", "example": "project"})
+    entity_type = fields.String(
+        validate=one_of(ENTITY_TYPES), metadata={"description": "Its kind.", "example": "project"}
+    )
 
 
 class ReasonOut(ma.Schema):
     """Why a memory is related."""
 
-    type = fields.String(metadata={"description": f"One of {', '.join(REASONS)}.", "example": "entity"})
+    type = fields.String(
+        validate=one_of(REASONS), metadata={"description": f"One of {', '.join(REASONS)}.", "example": "entity"}
+    )
     weight = fields.Float(metadata={"description": "How much it counts.", "example": 0.6})
-    entity = fields.Nested(ReasonEntityOut, metadata={"description": "For `entity`: the shared name."})
-    place = fields.String(metadata={"description": "For `session`: `next` or `previous`.", "example": "next"})
-    steps = fields.Integer(metadata={"description": "For `session`: how far along it.", "example": 1})
-    similarity = fields.Float(metadata={"description": "For `similar`: cosine of the two texts.", "example": 0.8})
+    entity = fields.Nested(
+        ReasonEntityOut, metadata={"description": "For `entity`: the shared name.", "sometimes": True}
+    )
+    place = fields.String(
+        validate=one_of(("next", "previous")),
+        metadata={"description": "For `session`: `next` or `previous`.", "example": "next", "sometimes": True},
+    )
+    steps = fields.Integer(
+        metadata={"description": "For `session`: how far along it.", "example": 1, "sometimes": True}
+    )
+    similarity = fields.Float(
+        metadata={"description": "For `similar`: cosine of the two texts.", "example": 0.8, "sometimes": True}
+    )
 
 
 class RelatedHitOut(ma.Schema):
@@ -86,9 +105,14 @@ class ExtractionOut(ma.Schema):
     """How the names of a memory were found."""
 
     memory_id = fields.String(metadata={"description": "UUID of the memory.", "format": "uuid"})
-    status = fields.String(metadata={"description": "`pending`, `processing`, `ready` or `failed`."})
-    extraction_method = fields.String(allow_none=True, metadata={"description": "`rules`, `llm` or `byok`."})
+    status = fields.String(
+        validate=one_of(STATUSES),
+        metadata={"description": "`pending`, `processing`, `ready` or `failed`.", "example": "ready"},
+    )
+    extraction_method = fields.String(
+        allow_none=True, metadata={"description": "`rules`, `llm` or `byok`.", "example": "rules"}
+    )
     extraction_model = fields.String(allow_none=True, metadata={"description": "The model, where one was asked."})
     entity_count = fields.Integer(metadata={"description": "Names it mentions.", "example": 3})
     updated_at = UnixTime(metadata={"description": "Unix seconds.", "example": 1773655200})
-    error = fields.String(allow_none=True, metadata={"description": "Why it failed."})
+    error = fields.String(allow_none=True, metadata={"description": "Why it failed.", "example": None})

@@ -24,12 +24,13 @@ class PatternOut(ma.Schema):
     object = fields.Constant("pattern", metadata={"description": "Always `pattern`."})
     title = fields.String(metadata=TITLE)
     description = fields.String(metadata=DESCRIPTION)
-    scope = fields.String(metadata={**SCOPE, "example": "global"})
+    scope = fields.String(validate=one_of(SCOPES), metadata={**SCOPE, "example": "global"})
     category = fields.String(allow_none=True, metadata=CATEGORY)
     tags = fields.List(fields.String(), metadata={"description": "Labels.", "example": ["api"]})
     example_code = fields.String(allow_none=True, metadata=EXAMPLE)
     source_project_id = fields.String(
-        allow_none=True, metadata={"description": "UUID of the project it comes from, once that is registered."}
+        allow_none=True,
+        metadata={"description": "UUID of the project it comes from, once that is registered.", "format": "uuid"},
     )
     source_project_slug = fields.String(
         allow_none=True, metadata={"description": "Slug of the project it comes from.", "example": "billing"}
@@ -50,7 +51,9 @@ class PatternCreate(Schema):
     tags = Tags(load_default=list, metadata={"description": "At most 20.", "example": ["api"]})
     example_code = Text(LONGEST, metadata=EXAMPLE)
     source_project = Text(
-        100, validate=[SLUG], metadata={"description": "Slug; kept as text while nobody has registered it."}
+        100,
+        validate=[SLUG],
+        metadata={"description": "Slug; kept as text while nobody has registered it.", "example": "billing"},
     )
     metadata = Metadata(load_default=dict, metadata={"description": "At most 10 KB."})
 
@@ -64,7 +67,9 @@ class PatternUpdate(Schema):
     category = Text(100, metadata=CATEGORY)
     tags = Tags(metadata={"description": "All its tags from now on.", "example": ["api"]})
     example_code = Text(LONGEST, metadata=EXAMPLE)
-    source_project = Text(100, validate=[SLUG], metadata={"description": "Slug of the project it comes from."})
+    source_project = Text(
+        100, validate=[SLUG], metadata={"description": "Slug of the project it comes from.", "example": "billing"}
+    )
     metadata = Metadata(metadata={"description": "Merged key by key; a null value removes its key."})
 
 
@@ -89,7 +94,7 @@ class PatternSearch(Schema):
         metadata={"description": "Most hits to return.", "example": 10},
     )  # fmt: skip
     threshold = Fraction(load_default=0.3, metadata={"description": "Leave out hits below this score."})
-    min_score = Fraction(metadata={"description": "Same as `threshold`."})
+    min_score = Fraction(metadata={"description": "Same as `threshold`.", "example": 0.3})
 
 
 class PatternHitOut(ma.Schema):

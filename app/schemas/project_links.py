@@ -5,10 +5,11 @@ from marshmallow import fields, validate
 
 from app.schemas.common import Fraction, IsoTime, Metadata, Schema, Text
 from app.schemas.decisions import DecisionOut
-from app.schemas.memories import MemoryOut
+from app.schemas.memories import MemoryOut, one_of
 from app.schemas.patterns import PatternOut
 from app.schemas.projects import Slug
 
+DIRECTIONS = ("outgoing", "incoming")
 KNOWN_TYPES = "`depends_on`, `api_consumer`, `shares_schema`, `shares_infra`, `pattern_source`, `forked_from`"
 
 
@@ -31,7 +32,8 @@ class RelationshipOut(ma.Schema):
     target_project = fields.String(metadata={"description": "Slug of the project it ends at.", "example": "ledger"})
     relationship_type = fields.String(metadata={"description": "Its kind.", "example": "depends_on"})
     direction = fields.String(
-        metadata={"description": "`outgoing` or `incoming`, seen from the project asked about.", "example": "outgoing"}
+        validate=one_of(DIRECTIONS),
+        metadata={"description": "`outgoing` or `incoming`, seen from the project asked about.", "example": "outgoing"},
     )
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
     created_at = IsoTime(metadata={"description": "When it was made."})
@@ -53,7 +55,9 @@ class LinkedProjectOut(ma.Schema):
     slug = fields.String(metadata={"description": "Its slug.", "example": "ledger"})
     name = fields.String(metadata={"description": "Its name.", "example": "Ledger"})
     relationship_type = fields.String(metadata={"description": "Kind of that link.", "example": "depends_on"})
-    direction = fields.String(metadata={"description": "`outgoing` or `incoming`.", "example": "outgoing"})
+    direction = fields.String(
+        validate=one_of(DIRECTIONS), metadata={"description": "`outgoing` or `incoming`.", "example": "outgoing"}
+    )
     metadata = fields.Dict(metadata={"description": "Metadata of that link."})
     depth = fields.Integer(metadata={"description": "Links to get there; 1 is direct.", "example": 1})
     path = fields.List(
@@ -113,7 +117,10 @@ class AffectedProjectOut(ma.Schema):
     name = fields.String(metadata={"description": "Its name.", "example": "Checkout"})
     relationship_type = fields.String(metadata={"description": "Its link on the way.", "example": "depends_on"})
     depth = fields.Integer(metadata={"description": "Links away; 1 depends directly.", "example": 1})
-    path = fields.List(fields.String(), metadata={"description": "Slugs from the changed project to this one."})
+    path = fields.List(
+        fields.String(),
+        metadata={"description": "Slugs from the changed project to this one.", "example": ["billing", "checkout"]},
+    )
     relevant_decisions = fields.List(fields.Nested(RelevantDecisionOut), metadata={"description": "Best first."})
     relevant_memories = fields.List(fields.Nested(RelevantMemoryOut), metadata={"description": "Best first."})
     shared_patterns = fields.List(
@@ -125,7 +132,9 @@ class ProjectImpactOut(ma.Schema):
     """What a change may touch."""
 
     project = fields.String(metadata={"description": "Slug of the changed project.", "example": "billing"})
-    change_description = fields.String(metadata={"description": "The change, as sent."})
+    change_description = fields.String(
+        metadata={"description": "The change, as sent.", "example": "Drop the legacy invoice endpoint"}
+    )
     affected_projects = fields.List(
         fields.Nested(AffectedProjectOut),
         metadata={"description": "Nearest first; the first 25 with what they decided and know."},
@@ -136,7 +145,7 @@ class ProjectImpactOut(ma.Schema):
 class SharedArgs(Schema):
     """Query arguments of shared patterns."""
 
-    a = Slug(required=True, metadata={"description": "Slug of one project."})
+    a = Slug(required=True, metadata={"description": "Slug of one project.", "example": "billing"})
     b = Slug(required=True, metadata={"description": "Slug of the other.", "example": "ledger"})
 
 

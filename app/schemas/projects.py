@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 from app.schemas.agents import Name
 from app.schemas.blocks import BlockOut
 from app.schemas.common import IsoTime, Metadata, Schema, Text
-from app.schemas.memories import SLUG, one_of
+from app.schemas.memories import SLUG, TYPES, one_of
+from app.schemas.sessions import STATUSES
 
 LONGEST_SLUG = 100
 WITH_MEMORIES = ("keep", "delete")
@@ -31,7 +32,9 @@ class ProjectOut(ma.Schema):
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     slug = fields.String(metadata={"description": "Its public key, unique in the tenant.", "example": "billing"})
     name = fields.String(metadata={"description": "What people call it.", "example": "Billing"})
-    description = fields.String(allow_none=True, metadata={"description": "What it is for."})
+    description = fields.String(
+        allow_none=True, metadata={"description": "What it is for.", "example": "Invoices, payments and dunning"}
+    )
     stack = fields.Dict(metadata={"description": "What it is built with.", "example": {"languages": ["python"]}})
     repo_url = fields.String(allow_none=True, metadata={"description": "Where its code lives."})
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
@@ -45,7 +48,11 @@ class ProjectCreate(Schema):
 
     name = Name(required=True, metadata={"description": "What people call it.", "example": "Billing"})
     slug = Slug(required=True, metadata={"description": "Its public key, unique in the tenant."})
-    description = Text(5000, load_default=None, metadata={"description": "What it is for."})
+    description = Text(
+        5000,
+        load_default=None,
+        metadata={"description": "What it is for.", "example": "Invoices, payments and dunning"},
+    )
     stack = Stack(load_default=dict, metadata={"description": "At most 10 KB.", "example": {"languages": ["python"]}})
     repo_url = Text(500, load_default=None, metadata={"description": "Where its code lives."})
     metadata = Metadata(load_default=dict, metadata={"description": "At most 10 KB."})
@@ -56,8 +63,8 @@ class ProjectUpdate(Schema):
 
     name = Name(metadata={"description": "What people call it.", "example": "Billing"})
     slug = Slug(metadata={"description": "Must be the present one: a slug is a key that others keep."})
-    description = Text(5000, metadata={"description": "What it is for."})
-    stack = Stack(metadata={"description": "Replaces the old one."})
+    description = Text(5000, metadata={"description": "What it is for.", "example": "Invoices, payments and dunning"})
+    stack = Stack(metadata={"description": "Replaces the old one.", "example": {"languages": ["python"]}})
     repo_url = Text(500, metadata={"description": "Where its code lives."})
     metadata = Metadata(metadata={"description": "Merged key by key; a null value removes its key."})
 
@@ -88,8 +95,10 @@ class HotMemoryOut(ma.Schema):
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     content = fields.String(metadata={"description": "Its text, cut to 2,000 characters."})
-    title = fields.String(allow_none=True, metadata={"description": "What it is about, when given."})
-    memory_type = fields.String(metadata={"description": "Kind of memory.", "example": "fact"})
+    title = fields.String(
+        allow_none=True, metadata={"description": "What it is about, when given.", "example": "Billing deploys"}
+    )
+    memory_type = fields.String(validate=one_of(TYPES), metadata={"description": "Kind of memory.", "example": "fact"})
     importance = fields.Float(metadata={"description": "0 to 1.", "example": 0.9})
 
 
@@ -97,9 +106,11 @@ class RecentDecisionOut(ma.Schema):
     """A decision in a project's context."""
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    title = fields.String(metadata={"description": "What was decided."})
+    title = fields.String(metadata={"description": "What was decided.", "example": "Keep the queue in the database"})
     rationale = fields.String(metadata={"description": "Why, cut to 2,000 characters."})
-    status = fields.String(metadata={"description": "Always `active` here.", "example": "active"})
+    status = fields.String(
+        validate=one_of(("active",)), metadata={"description": "Always `active` here.", "example": "active"}
+    )
     created_at = IsoTime(metadata={"description": "When it was recorded."})
 
 
@@ -107,8 +118,13 @@ class ActivePatternOut(ma.Schema):
     """A pattern in a project's context."""
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    title = fields.String(metadata={"description": "Its name."})
-    description = fields.String(metadata={"description": "What to do, cut to 2,000 characters."})
+    title = fields.String(metadata={"description": "Its name.", "example": "Idempotent writers"})
+    description = fields.String(
+        metadata={
+            "description": "What to do, cut to 2,000 characters.",
+            "example": "Every write takes an idempotency key",
+        }
+    )
     category = fields.String(allow_none=True, metadata={"description": "Its category, when given."})
     adopted_at = IsoTime(allow_none=True, metadata={"description": "When the project adopted it."})
 
@@ -117,8 +133,12 @@ class RecentSessionOut(ma.Schema):
     """A session in a project's context."""
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    title = fields.String(allow_none=True, metadata={"description": "What it is about."})
-    status = fields.String(metadata={"description": "`active` or `ended`.", "example": "ended"})
+    title = fields.String(
+        allow_none=True, metadata={"description": "What it is about.", "example": "Move billing to PostgreSQL"}
+    )
+    status = fields.String(
+        validate=one_of(STATUSES), metadata={"description": "`active` or `ended`.", "example": "ended"}
+    )
     summary = fields.String(allow_none=True, metadata={"description": "What came of it, cut to 2,000 characters."})
     started_at = IsoTime(metadata={"description": "When it began."})
     ended_at = IsoTime(allow_none=True, metadata={"description": "When it ended."})

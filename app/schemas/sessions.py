@@ -5,6 +5,7 @@ from marshmallow import fields
 
 from app.schemas.agents import Name
 from app.schemas.common import IsoTime, Metadata, Schema, Text
+from app.schemas.decisions import STATUSES as DECISION_STATUSES
 from app.schemas.memories import MemoryOut, one_of
 
 STATUSES = ("active", "ended")
@@ -16,20 +17,26 @@ class SessionOut(ma.Schema):
     """A session: memories that belong together in time."""
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    agent_id = fields.String(allow_none=True, metadata={"description": "UUID of the agent that started it."})
+    agent_id = fields.String(
+        allow_none=True, metadata={"description": "UUID of the agent that started it.", "format": "uuid"}
+    )
     external_id = fields.String(
         allow_none=True, metadata={"description": "The client's own key, unique in the tenant."}
     )
     project = fields.String(allow_none=True, metadata={"description": "A plain label.", "example": "billing"})
-    status = fields.String(metadata={"description": "`active` or `ended`.", "example": "active"})
-    title = fields.String(allow_none=True, metadata={"description": "What it is about."})
+    status = fields.String(
+        validate=one_of(STATUSES), metadata={"description": "`active` or `ended`.", "example": "active"}
+    )
+    title = fields.String(
+        allow_none=True, metadata={"description": "What it is about.", "example": "Move billing to PostgreSQL"}
+    )
     summary = fields.String(
         allow_none=True, metadata={"description": "What came of it: as given, else as last generated."}
     )
     metadata = fields.Dict(metadata={"description": "The client's own JSON object."})
     memory_count = fields.Integer(metadata={"description": "Memories in it.", "example": 12})
     started_at = IsoTime(metadata={"description": "When it began."})
-    ended_at = IsoTime(allow_none=True, metadata={"description": "When it ended."})
+    ended_at = IsoTime(allow_none=True, metadata={"description": "When it ended.", "example": None})
     created_at = IsoTime(metadata={"description": "When it was created."})
     updated_at = IsoTime(metadata={"description": "When it last changed, new memories included."})
 
@@ -37,13 +44,15 @@ class SessionOut(ma.Schema):
 class SessionFoundOut(SessionOut):
     """A session, and whether this call created it."""
 
-    created = fields.Boolean(metadata={"description": "Whether it is new."})
+    created = fields.Boolean(metadata={"description": "Whether it is new.", "example": True})
 
 
 class SessionWithMemoriesOut(SessionOut):
     """A session, with its memories where asked for."""
 
-    memories = fields.List(fields.Nested(MemoryOut), metadata={"description": "In writing order; up to 1,000."})
+    memories = fields.List(
+        fields.Nested(MemoryOut), metadata={"description": "In writing order; up to 1,000.", "sometimes": True}
+    )
 
 
 class SessionCreate(Schema):
@@ -52,7 +61,7 @@ class SessionCreate(Schema):
     agent_id = Name(metadata={"description": "Agent UUID or name, created on first use.", "example": "iris"})
     external_id = Text(255, metadata={"description": "The client's own key.", "example": "repo:billing:2026-03-20"})
     project = Text(255, metadata={"description": "A plain label.", "example": "billing"})
-    title = Text(500, metadata={"description": "What it is about."})
+    title = Text(500, metadata={"description": "What it is about.", "example": "Move billing to PostgreSQL"})
     metadata = Metadata(load_default=dict, metadata={"description": "At most 10 KB."})
 
 
@@ -89,7 +98,7 @@ class SessionEnd(Schema):
 class SessionUpdate(Schema):
     """Changes to a session; absent and null fields stay as they are."""
 
-    title = Text(500, metadata={"description": "What it is about."})
+    title = Text(500, metadata={"description": "What it is about.", "example": "Move billing to PostgreSQL"})
     project = Text(255, metadata={"description": "A plain label.", "example": "billing"})
     summary = Text(50_000, metadata={"description": "What came of it."})
     metadata = Metadata(metadata={"description": "Merged key by key; a null value removes its key."})
@@ -108,18 +117,24 @@ class MadeDecisionOut(ma.Schema):
     """A decision on a timeline."""
 
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
-    title = fields.String(metadata={"description": "What was decided."})
+    title = fields.String(metadata={"description": "What was decided.", "example": "Keep the queue in the database"})
     rationale = fields.String(metadata={"description": "Why."})
-    status = fields.String(metadata={"description": "Its present status.", "example": "active"})
+    status = fields.String(
+        validate=one_of(DECISION_STATUSES), metadata={"description": "Its present status.", "example": "active"}
+    )
 
 
 class MomentOut(ma.Schema):
     """One thing that happened in a session."""
 
     at = IsoTime(metadata={"description": "When."})
-    kind = fields.String(metadata={"description": f"One of {', '.join(KINDS)}.", "example": "memory"})
-    memory = fields.Nested(MemoryOut, metadata={"description": "The memory that was stored."})
-    decision = fields.Nested(MadeDecisionOut, metadata={"description": "The decision that was made."})
+    kind = fields.String(
+        validate=one_of(KINDS), metadata={"description": f"One of {', '.join(KINDS)}.", "example": "memory"}
+    )
+    memory = fields.Nested(MemoryOut, metadata={"description": "The memory that was stored.", "sometimes": True})
+    decision = fields.Nested(
+        MadeDecisionOut, metadata={"description": "The decision that was made.", "sometimes": True}
+    )
 
 
 class SummaryOut(ma.Schema):
@@ -129,4 +144,6 @@ class SummaryOut(ma.Schema):
     summary = fields.String(metadata={"description": "Empty while there is nothing to tell."})
     memory_count = fields.Integer(metadata={"description": "Memories in the session at that time.", "example": 12})
     generated_at = IsoTime(metadata={"description": "When it was made."})
-    method = fields.String(metadata={"description": f"{' or '.join(f'`{way}`' for way in METHODS)}."})
+    method = fields.String(
+        validate=one_of(METHODS), metadata={"description": f"{' or '.join(f'`{way}`' for way in METHODS)}."}
+    )

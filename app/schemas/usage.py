@@ -52,7 +52,9 @@ class UsageSum(ma.Schema):
 class UsageRow(UsageSum):
     """One sum; what it is not grouped by is null."""
 
-    day = fields.String(allow_none=True, metadata={"description": "Day (UTC).", "format": "date"})
+    day = fields.String(
+        allow_none=True, metadata={"description": "Day (UTC).", "format": "date", "example": "2026-03-20"}
+    )
     key_id = fields.String(allow_none=True, metadata={"description": "Key.", "format": "uuid"})
     key_prefix = fields.String(allow_none=True, metadata={"description": "Its first 12 characters."})
     key_name = fields.String(allow_none=True, metadata={"description": "What the key is for.", "example": "ci"})
@@ -63,9 +65,13 @@ class UsageOut(ma.Schema):
     """What the keys of a tenant did."""
 
     object = fields.Constant("usage", metadata={"description": "Always `usage`."})
-    first = fields.String(data_key="from", metadata={"description": "First day (UTC).", "format": "date"})
-    last = fields.String(data_key="to", metadata={"description": "Last day (UTC).", "format": "date"})
-    group_by = fields.List(fields.String(), metadata={"description": "What the rows are for."})
+    first = fields.String(
+        data_key="from", metadata={"description": "First day (UTC).", "format": "date", "example": "2026-03-01"}
+    )
+    last = fields.String(
+        data_key="to", metadata={"description": "Last day (UTC).", "format": "date", "example": "2026-03-31"}
+    )
+    group_by = fields.List(fields.String(), metadata={"description": "What the rows are for.", "example": ["day"]})
     data = fields.List(fields.Nested(UsageRow), metadata={"description": "Newest days first, then busiest first."})
     has_more = fields.Boolean(metadata={"description": "Whether rows beyond 1,000 were left out."})
     total = fields.Nested(UsageSum, metadata={"description": "Everything chosen, added up."})
@@ -78,4 +84,6 @@ class QuotaOut(ma.Schema):
     limit = fields.Integer(
         metadata={"description": "How many it may hold; 1,000,000,000 where there is no limit.", "example": 1000}
     )
-    resetAt = IsoTime(allow_none=True, metadata={"description": "Always null: deleting frees quota, time does not."})
+    resetAt = IsoTime(
+        allow_none=True, metadata={"description": "Always null: deleting frees quota, time does not.", "example": None}
+    )

@@ -36,7 +36,8 @@ class Secret(Text):
 
     def __init__(self, **kwargs: Any) -> None:
         said = "Signs what is sent: `whsec_` and base64, or any text, used as it is. Absent: the server makes one."
-        super().__init__(256, blank=False, validate=[check_secret], metadata={"description": said}, **kwargs)
+        facts = {"description": said, "example": "whsec_bm90LWEtcmVhbC1zZWNyZXQ="}
+        super().__init__(256, blank=False, validate=[check_secret], metadata=facts, **kwargs)
 
 
 def event_types(**kwargs: Any) -> Any:
@@ -53,11 +54,14 @@ class WebhookOut(ma.Schema):
     object = fields.Constant("webhook", metadata={"description": "Always `webhook`."})
     id = fields.String(metadata={"description": "UUID.", "format": "uuid"})
     url = fields.String(metadata={"description": "Where events are sent.", "example": "https://hooks.example.com/loci"})
-    event_types = fields.List(fields.String(), metadata={"description": "Events it is told of; empty: all."})
-    enabled = fields.Boolean(metadata={"description": "Whether anything is sent."})
+    event_types = fields.List(
+        fields.String(), metadata={"description": "Events it is told of; empty: all.", "example": ["memory.created"]}
+    )
+    enabled = fields.Boolean(metadata={"description": "Whether anything is sent.", "example": True})
     description = fields.String(allow_none=True, metadata={"description": "What it is for.", "example": "audit trail"})
     old_secret_until = IsoTime(
-        allow_none=True, metadata={"description": "Until when the secret before the last rotation signs as well."}
+        allow_none=True,
+        metadata={"description": "Until when the secret before the last rotation signs as well.", "example": None},
     )
     created_at = IsoTime(metadata={"description": "When it was made."})
     updated_at = IsoTime(metadata={"description": "When it was last changed."})
@@ -66,7 +70,13 @@ class WebhookOut(ma.Schema):
 class WebhookMade(WebhookOut):
     """A webhook with the secret that the server made for it: the only time it is shown."""
 
-    secret = fields.String(metadata={"description": "Only when the server made it. It cannot be shown again."})
+    secret = fields.String(
+        metadata={
+            "description": "Only when the server made it. It cannot be shown again.",
+            "example": "whsec_bm90LWEtcmVhbC1zZWNyZXQ=",
+            "sometimes": True,
+        }
+    )
 
 
 class WebhookCreate(Schema):
@@ -118,11 +128,15 @@ class DeliveryOut(ma.Schema):
     webhook_id = fields.String(metadata={"description": "Where it goes.", "format": "uuid"})
     event_id = fields.String(metadata={"description": "What is sent; the same in every attempt.", "format": "uuid"})
     event_type = fields.String(metadata={"description": "Name of the event.", "example": "memory.created"})
-    state = fields.String(metadata={"description": f"One of {', '.join(STATES)}.", "example": "pending"})
+    state = fields.String(
+        validate=validate.OneOf(STATES), metadata={"description": f"One of {', '.join(STATES)}.", "example": "pending"}
+    )
     attempts = fields.Integer(metadata={"description": "Times it was sent so far.", "example": 0})
     next_attempt_at = IsoTime(allow_none=True, metadata={"description": "When it is sent next, while pending."})
-    last_attempt_at = IsoTime(allow_none=True, metadata={"description": "When it was last sent."})
-    delivered_at = IsoTime(allow_none=True, metadata={"description": "When it was answered with 2xx."})
-    response_status = fields.Integer(allow_none=True, metadata={"description": "Status of the last answer."})
-    error = fields.String(allow_none=True, metadata={"description": "Why the last attempt failed."})
+    last_attempt_at = IsoTime(allow_none=True, metadata={"description": "When it was last sent.", "example": None})
+    delivered_at = IsoTime(allow_none=True, metadata={"description": "When it was answered with 2xx.", "example": None})
+    response_status = fields.Integer(
+        allow_none=True, metadata={"description": "Status of the last answer.", "example": None}
+    )
+    error = fields.String(allow_none=True, metadata={"description": "Why the last attempt failed.", "example": None})
     created_at = IsoTime(metadata={"description": "When it was put on its way."})
