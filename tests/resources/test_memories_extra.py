@@ -91,7 +91,7 @@ class TestListFilters:
         assert every_page(caller, limit=2, metadata_filter='{"odd": 1}') == wanted[::-1]
         assert ids(caller, limit=2, offset=1, metadata_filter='{"odd": 1}') == wanted[::-1][1:3]
 
-    @pytest.mark.parametrize("wrong", ["[1]", "nonsense", '{"a": {"$like": 1}}', "7"])
+    @pytest.mark.parametrize("wrong", ["[1]", "nonsense", f'{{"a": "{"x" * 10_240}"}}', '{"a": {"$like": 1}}', "7"])
     def test_a_metadata_filter_that_cannot_be_read_is_named(self, caller: Caller, wrong: str) -> None:
         body = error_of(caller.get("/v1/memories", query_string={"metadata_filter": wrong}), 422)
         assert body["details"][0]["field"] == "metadata_filter"
