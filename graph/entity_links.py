@@ -91,7 +91,7 @@ class EntityLinkRepository(Repository):
         Raises:
             NotFound: there is none.
         """
-        self.write_one(UNLINK, entity_id=entity_id, memory_id=memory_id)
+        self.write_one(UNLINK, entity_id=entity_id, memory_id=memory_id, now=now_ms())
 
     def memories(self, id: str, before: int, before_seq: int, offset: int, limit: int, archived: bool) -> Rows:
         """Return the memories that mention an entity, newest first, each with `relationship` and `relevance_score`."""

@@ -102,7 +102,7 @@ class EntityRelationRepository(Repository):
         Raises:
             NotFound: the entity has no such relation.
         """
-        self.write_one(UNSTATE, entity_id=entity_id, id=id)
+        self.write_one(UNSTATE, entity_id=entity_id, id=id, now=now_ms())
 
     def stated(self, id: str, offset: int, limit: int) -> Rows:
         """Return the relations somebody stated, both directions, heaviest first."""

@@ -58,6 +58,17 @@ ON CREATE SET new = properties(old)
 DELETE old
 RETURN count(*) AS moved
 """
+# What held once moves as it is: it is not merged, for each has its own period.
+MOVE_PAST = """
+CYPHER 25
+MATCH (s:Entity {tenant: $tenant, id: $into})
+MATCH (e:Entity {tenant: $tenant, id: $id})<-[old:MENTIONED]-(m:Memory)
+WITH s, old, m LIMIT $batch
+CREATE (m)-[new:MENTIONED]->(s)
+SET new = properties(old)
+DELETE old
+RETURN count(*) AS moved
+"""
 # What the two said of each other would become a loop.
 DROP_BETWEEN = """
 CYPHER 25
@@ -82,6 +93,22 @@ ON CREATE SET new = properties(old)
 ON MATCH SET new.weight = CASE WHEN old.weight > new.weight THEN old.weight ELSE new.weight END
 DELETE old
 """
+MOVE_PAST_OUTGOING = """
+CYPHER 25
+MATCH (s:Entity {tenant: $tenant, id: $into})
+MATCH (e:Entity {tenant: $tenant, id: $id})-[old:WAS_RELATED_TO]->(o:Entity) WHERE o <> s
+CREATE (s)-[new:WAS_RELATED_TO]->(o)
+SET new = properties(old)
+DELETE old
+"""
+MOVE_PAST_INCOMING = """
+CYPHER 25
+MATCH (s:Entity {tenant: $tenant, id: $into})
+MATCH (e:Entity {tenant: $tenant, id: $id})<-[old:WAS_RELATED_TO]-(o:Entity) WHERE o <> s
+CREATE (o)-[new:WAS_RELATED_TO]->(s)
+SET new = properties(old)
+DELETE old
+"""
 MOVE_AGENTS = """
 CYPHER 25
 MATCH (s:Entity {tenant: $tenant, id: $into})
@@ -99,10 +126,10 @@ DETACH DELETE e
 UNLINK_SOME = """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $id})
-WHERE COUNT { (e)<-[:MENTIONS]-() } > $batch
+WHERE COUNT { (e)<-[:MENTIONS|MENTIONED]-() } > $batch
 SET e.updated_at = $now
 WITH e
-MATCH (e)<-[r:MENTIONS|ABOUT]-()
+MATCH (e)<-[r:MENTIONS|MENTIONED|ABOUT]-()
 WITH r LIMIT $batch
 DELETE r
 RETURN count(*) AS gone
@@ -177,9 +204,10 @@ class EntityRemovalRepository(Repository):
             raise NotFound(self.kind)
         ends = {"id": id, "into": into}
         tx.write(MOVE_NAMES, **ends)
-        if any(tx.write(move, batch=BATCH, **ends)[0]["moved"] == BATCH for move in (MOVE_MENTIONS, MOVE_ABOUT)):
+        many = (MOVE_MENTIONS, MOVE_ABOUT, MOVE_PAST)
+        if any(tx.write(move, batch=BATCH, **ends)[0]["moved"] == BATCH for move in many):
             return True
-        for move in (DROP_BETWEEN, MOVE_OUTGOING, MOVE_INCOMING):
+        for move in (DROP_BETWEEN, MOVE_OUTGOING, MOVE_INCOMING, MOVE_PAST_OUTGOING, MOVE_PAST_INCOMING):
             tx.write(move, **ends)
         tx.write(MOVE_AGENTS, now=now_ms(), **ends)
         tx.write(FINISH, metadata=metadata, **ends)

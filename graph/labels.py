@@ -25,6 +25,7 @@ VECTOR_SLOTS = {"a": ("embedding", "memory_vectors"), "b": ("embedding_b", "memo
 NOUNS = {
     "Memory": "memories",
     "MemoryVersion": "memory versions",
+    "MemoryChange": "memory changes",
     "MemoryWindow": "memory windows",
     "Agent": "agents",
     "Session": "sessions",
@@ -45,13 +46,20 @@ NOUNS = {
 }
 
 
+def other_slot(slot: str) -> str:
+    """Return the name of the slot that is not `slot`."""
+    return next(name for name in VECTOR_SLOTS if name != slot)
+
+
 def in_slot(query: str, slot: str) -> str:
-    """Return `query` with `EMBEDDING` and `VECTOR_INDEX` named for vector slot `slot` ("a" or "b").
+    """Return `query` with `EMBEDDING`, `VECTOR_INDEX` and `THIS_SLOT` named for vector slot `slot` ("a" or "b"), and
+    `OTHER_VECTOR` for the property of the other slot.
 
     Raises:
         KeyError: an unknown slot.
     """
     prop, index = VECTOR_SLOTS[slot]
+    query = query.replace("OTHER_VECTOR", VECTOR_SLOTS[other_slot(slot)][0]).replace("THIS_SLOT", slot)
     return query.replace("VECTOR_INDEX", f"VECTOR INDEX {index}").replace("EMBEDDING", prop)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from graph import labels
 from graph.clock import now_ms
-from graph.driver import Graph, Transaction
+from graph.driver import Graph
 from graph.errors import BadReference, Vanished
 from graph.memory_windows import KEEP_WINDOWS
 from graph.records import Ids, Row, Rows
-from graph.repository import Repository, Tenanted
+from graph.slotted import Slotted
 
 SHOWN = """
 RETURN m.id AS id, m.content AS content, m.title AS title, m.agent_id AS agent_id, m.user_id AS user_id,
@@ -54,6 +54,7 @@ RETURN count(m) AS created
 # One memory in one statement: its session is locked before anything is read of it, so its chain cannot fork.
 CREATE_ONE = """
 CYPHER 25
+MATCH (:SchemaVersion {name: 'embedding', slot: 'THIS_SLOT'})
 MATCH (a:Agent {tenant: $tenant, id: $row.props.agent_id})
 OPTIONAL MATCH (p:Project {tenant: $tenant, id: $row.props.project_id})
 WITH a, p WHERE p IS NOT NULL OR $row.props.project_id = ''
@@ -117,6 +118,7 @@ SET m.updated_at = $now
 RETURN m.content AS content, m.content_hash AS content_hash, m.metadata AS metadata, m.version AS version,
   m.importance AS importance, m.agent_id AS agent_id, m.title AS title, m.visibility AS visibility,
   m.archived AS archived, m.extraction_method AS extraction_method, m.extraction_status AS extraction_status,
+  m.memory_type AS memory_type, m.tier AS tier, m.occurred_at AS occurred_at, m.expires_at AS expires_at,
   COUNT { (m)-[:MENTIONS]->() } AS mentions
 """
 UPDATE = (
@@ -129,20 +131,31 @@ WITH m
     + KEEP_WINDOWS
     + "RETURN m.id AS id"
 )
-# What the memory said before: kept with its period and its vector, outside everything that asks for `current`.
+# What the memory said before: kept with its period and its vector, outside everything that asks for `current`. A text
+# that was replaced after its memory had been superseded stood in searches until then only.
 KEEP_VERSION = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
 CREATE (v:MemoryVersion:Searchable)
 SET v = properties(m), v.id = $version_id, v.memory_id = m.id, v.current = false, v.kind = 'version',
-  v.superseded_at = $now
+  v.said_until = $now, v.superseded_at = CASE WHEN m.superseded_at < $now THEN m.superseded_at ELSE $now END
 CREATE (v)-[:VERSION_OF]->(m)
 """
-# An ABOUT beside a mention made by hand is by hand as well.
+# Who may see a memory, and until when, is asked of what it says and of what it said alike.
+SHARE_WITH_VERSIONS = """
+CYPHER 25
+MATCH (v:MemoryVersion)-[:VERSION_OF]->(m:Memory {tenant: $tenant, id: $id})
+SET v.visibility = m.visibility, v.expires_at = m.expires_at,
+  v.name = CASE m.visibility WHEN 'confidential' THEN m.name ELSE v.name END
+"""
+# An ABOUT beside a mention made by hand is by hand as well. What was mentioned stays a link of another type, with its
+# period: nothing that asks for the present meets it.
 DROP_NAMES = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})-[r:MENTIONS|ABOUT]->(e:Entity)
 WHERE NOT EXISTS { MATCH (m)-[by:MENTIONS]->(e) WHERE by.source = 'manual' }
+FOREACH (x IN CASE WHEN type(r) = 'MENTIONS' AND r.from < $now THEN [1] ELSE [] END |
+  CREATE (m)-[past:MENTIONED]->(e) SET past = properties(r), past.to = $now)
 DELETE r
 """
 SET_VECTOR = (
@@ -150,6 +163,7 @@ SET_VECTOR = (
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
 SET m:Searchable, m.current = m.superseded_at > $now
+REMOVE m.OTHER_VECTOR
 WITH m
 """
     + KEEP_WINDOWS
@@ -181,7 +195,7 @@ WITH m, s, wanted WHERE EXISTS { (:Memory {tenant: $tenant, id: wanted}) }
     + UNCHAIN
     + """
 CALL (m) {
-  OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
+  OPTIONAL MATCH (part:Searchable|MemoryChange)-[:VERSION_OF|WINDOW_OF|CHANGE_OF]->(m)
   DETACH DELETE part
 }
 CALL (m) {
@@ -216,14 +230,10 @@ RETURN m.tenant AS tenant, m.id AS id ORDER BY m.expires_at LIMIT $limit
 GONE = "The agent or the project was deleted a moment ago; try again"
 
 
-class MemoryRepository(Repository):
+class MemoryRepository(Slotted):
     """Memories of one tenant. `slot` names the vectors in force (`graph.migrations.Space.slot`)."""
 
     kind = "Memory"
-
-    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
-        super().__init__(graph, caller, tx)
-        self.slot = slot
 
     def create(self, rows: Sequence[Row], pairs: Sequence[tuple[str, str]], lasts: Sequence[tuple[str, str]]) -> None:
         """Write memories with agent, project and session links, and continue the sessions' chains.
@@ -234,6 +244,7 @@ class MemoryRepository(Repository):
         Raises:
             Vanished: an agent or a project was deleted a moment ago.
         """
+        self.check_slot()
         made = self.write(labels.in_slot(CREATE, self.slot), rows=list(rows))
         if made[0]["created"] < len(rows):
             raise Vanished(GONE)
@@ -248,6 +259,7 @@ class MemoryRepository(Repository):
         """
         made = self.write(labels.in_slot(CREATE_ONE, self.slot), row=row, now=now_ms())
         if not made:
+            self.check_slot()
             raise Vanished(GONE)
         if row["props"]["session_id"] != labels.NONE and not made[0]["in_session"]:
             raise BadReference("session_id", f"Session not found: {row['props']['session_id']}")
@@ -277,18 +289,23 @@ class MemoryRepository(Repository):
         """
         return self.write_one(LOCK, id=id, now=now_ms())
 
-    def keep_version(self, id: str, version_id: str) -> None:
-        """Keep what the memory says now as a MemoryVersion."""
-        self.write(KEEP_VERSION, id=id, version_id=version_id, now=now_ms())
+    def keep_version(self, id: str, version_id: str, now: int) -> None:
+        """Keep what the memory says, up to `now` (epoch ms), as a MemoryVersion."""
+        self.write(KEEP_VERSION, id=id, version_id=version_id, now=now)
 
-    def drop_names(self, id: str) -> None:
-        """Drop the links that extraction made; those made by hand stay."""
-        self.write(DROP_NAMES, id=id)
+    def share_with_versions(self, id: str) -> None:
+        """Let what the memory said be seen by whom, and as long as, what it says now."""
+        self.write(SHARE_WITH_VERSIONS, id=id)
+
+    def drop_names(self, id: str, now: int | None = None) -> None:
+        """Drop the links that extraction made; those made by hand stay. They held until `now` (epoch ms)."""
+        self.write(DROP_NAMES, id=id, now=now or now_ms())
 
     def update(self, id: str, changes: Row, embedding: Any = None) -> None:
         """Set properties, and the vector where one is given: with it, search finds the memory."""
         self.write_one(UPDATE, id=id, changes=changes)
         if embedding is not None:
+            self.check_slot()
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding, now=now_ms())
 
     def delete(self, ids: Sequence[str]) -> Ids:

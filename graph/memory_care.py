@@ -1,6 +1,8 @@
 """Maintenance of memories in bounded batches: demotion, archiving, and what extraction has still to do."""
 
 from graph.clock import now_ms
+from graph.labels import NONE
+from graph.memory_changes import KEEP_CHANGE
 from graph.memory_windows import KEEP_WINDOWS
 from graph.records import Ids, Row
 from graph.repository import Repository
@@ -35,6 +37,9 @@ UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 SET m.tier = m.tier
 WITH m WHERE m.tier = 'warm' AND (m.importance < $low OR (m.importance <= $middling AND m.updated_at < $idle_since))
+"""
+    + KEEP_CHANGE
+    + """
 SET m.tier = 'cold', m.version = m.version + 1
 WITH m
 """
@@ -48,6 +53,9 @@ UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 SET m.tier = m.tier
 WITH m WHERE m.tier = 'cold' AND NOT m.archived AND m.updated_at < $idle_since
+"""
+    + KEEP_CHANGE
+    + """
 SET m.archived = true, m.archived_at = $now, m.version = m.version + 1
 WITH m
 """
@@ -80,11 +88,13 @@ class MemoryCareRepository(Repository):
 
     def demote(self, ids: Ids, rule: Row) -> int:
         """Make those warm memories cold that `rule` still names; return how many."""
-        return int(self.write(DEMOTE, ids=sorted(ids), **rule)[0]["done"])
+        change = {"change": "edited", "fields": ["tier"], "version_id": NONE, "now": now_ms()}
+        return int(self.write(DEMOTE, ids=sorted(ids), **change, **rule)[0]["done"])
 
     def archive(self, ids: Ids, idle_since: int) -> int:
         """Archive those cold memories that nobody touched since; return how many."""
-        return int(self.write(ARCHIVE, ids=sorted(ids), idle_since=idle_since, now=now_ms())[0]["done"])
+        change = {"change": "archived", "fields": ["archived"], "version_id": NONE, "now": now_ms()}
+        return int(self.write(ARCHIVE, ids=sorted(ids), idle_since=idle_since, **change)[0]["done"])
 
     def unextracted(self, method: str, agent_id: str | None, limit: int) -> Ids:
         """Return ids of memories whose names were found by `method` ("": by none), newest first."""

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from graph.clock import now_ms
 from graph.errors import BadReference, Conflict
-from graph.labels import NEVER
+from graph.labels import NEVER, NONE
+from graph.memory_changes import KEEP_CHANGE
 from graph.memory_windows import KEEP_WINDOWS
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
@@ -13,7 +14,8 @@ from graph.repository import Repository
 VERSION_SHOWN = """
 RETURN v.id AS id, $id AS memory_id, v.content AS content, v.title AS title, v.metadata AS metadata,
   v.memory_type AS memory_type, v.importance AS importance, v.tier AS tier, v.visibility AS visibility,
-  v.version AS version, v.said_since AS said_since, v.superseded_at AS said_until, v:Memory AS is_current
+  v.version AS version, v.said_since AS said_since,
+  coalesce(v.said_until, v.superseded_at) AS said_until, v:Memory AS is_current
 """
 # The memory itself is the last of its versions.
 VERSIONS = (
@@ -57,13 +59,16 @@ SUPERSEDE = (
     """
 CYPHER 25
 UNWIND $pairs AS pair
-MATCH (old:Memory {tenant: $tenant, id: pair[1]}) WHERE old.expires_at > $now
-SET old.updated_at = $now
-WITH old, pair WHERE old.superseded_at > $now
+MATCH (m:Memory {tenant: $tenant, id: pair[1]}) WHERE m.expires_at > $now
+SET m.updated_at = $now
+WITH m, pair WHERE m.superseded_at > $now
 MATCH (new:Memory {tenant: $tenant, id: pair[0]})
-SET old.superseded_at = $now, old.current = false, old.version = old.version + 1
-CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(old)
-WITH old AS m
+"""
+    + KEEP_CHANGE
+    + """
+SET m.superseded_at = $now, m.current = false, m.version = m.version + 1
+CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(m)
+WITH m
 """
     + KEEP_WINDOWS
     + "RETURN m.id AS id"
@@ -120,7 +125,8 @@ class MemoryHistoryRepository(Repository):
         olds = sorted(old for _, old in pairs)
         if twice := [old for old, following in pairwise(olds) if old == following]:
             raise Conflict(f"Memory {twice[0]} can be superseded by one memory only")
-        done = self.write(SUPERSEDE, pairs=_sorted(pairs), now=now_ms(), never=NEVER)
+        change = {"change": "superseded", "fields": [], "version_id": NONE}
+        done = self.write(SUPERSEDE, pairs=_sorted(pairs), now=now_ms(), never=NEVER, **change)
         left = [old for _, old in pairs]
         for row in done:
             left.remove(row["id"])

@@ -76,7 +76,7 @@ RELEASE = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, project_id: $id}) WHERE m.created_at >= 0
 WITH m LIMIT $limit
-OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
+OPTIONAL MATCH (part:Searchable|MemoryChange)-[:VERSION_OF|WINDOW_OF|CHANGE_OF]->(m)
 SET part.project_id = ''
 WITH DISTINCT m
 OPTIONAL MATCH (m)-[link:IN_PROJECT]->()

@@ -148,7 +148,7 @@ CALL (m) {
   DELETE link
 }
 CALL (m) {
-  OPTIONAL MATCH (part:Searchable)-[:VERSION_OF|WINDOW_OF]->(m)
+  OPTIONAL MATCH (part:Searchable|MemoryChange)-[:VERSION_OF|WINDOW_OF|CHANGE_OF]->(m)
   SET part.session_id = ''
 }
 SET m.session_id = '', m.updated_at = $now, m.version = m.version + 1

@@ -5,6 +5,7 @@ from app.state import State
 from graph.clock import now_ms
 from graph.driver import Transaction
 from graph.memories import MemoryRepository
+from graph.memory_changes import MemoryChangeRepository
 from graph.records import Row
 
 
@@ -18,7 +19,10 @@ def set_archived(parts: State, caller: Principal, id: str, archived: bool) -> Ro
     def work(tx: Transaction) -> None:
         memories = MemoryRepository(parts.graph, caller, tx)
         if memories.lock(id)["archived"] != archived:
-            memories.update(id, {"archived": archived, "archived_at": now_ms() if archived else None})
+            now = now_ms()
+            change = "archived" if archived else "unarchived"
+            MemoryChangeRepository(parts.graph, caller, tx).keep(id, change, ["archived"], now)
+            memories.update(id, {"archived": archived, "archived_at": now if archived else None, "updated_at": now})
 
     parts.graph.transaction(work)
     return MemoryRepository(parts.graph, caller).get(id)

@@ -6,7 +6,7 @@ from app.answers import merged
 from app.auth import Principal
 from app.ids import new_id
 from app.services.extract import extract
-from app.services.memory_windows import embedded
+from app.services.memory_windows import Embedded, embedded
 from app.services.remember import (
     EXTRACT,
     WINDOWS,
@@ -25,8 +25,9 @@ from graph.driver import Transaction
 from graph.jobs import JobRepository
 from graph.labels import NONE
 from graph.memories import MemoryRepository
+from graph.memory_changes import KEPT, MemoryChangeRepository
 from graph.memory_windows import MemoryWindowRepository
-from graph.records import vector
+from graph.records import Row, vector
 
 PLAIN = ("memory_type", "importance", "tier", "visibility", "title", "occurred_at", "expires_at")
 
@@ -49,20 +50,37 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
     def work(tx: Transaction) -> None:
         memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
         before = memories.lock(id)
+        # One moment for all: where the old state ends the new one begins.
+        now = now_ms()
+        changes = _changes(body, before) | {"updated_at": now}
         if content is None or vectors is None or content == before["content"]:
-            memories.update(id, _changes(body, before))
-            return
+            keep(tx, before, changes, now)
+            memories.update(id, changes)
+        else:
+            keep(tx, before, changes, now, version_id)
+            say(tx, content, vectors, before, changes, now)
+        if changes.keys() & {"visibility", "expires_at"}:
+            memories.share_with_versions(id)
+
+    def keep(tx: Transaction, before: Row, changes: Row, now: int, replaced: str = NONE) -> None:
+        fields = ["content"] if replaced else []
+        fields += [name for name in KEPT if name in changes and name in before and changes[name] != before[name]]
+        if fields:
+            MemoryChangeRepository(parts.graph, caller, tx).keep(id, "edited", fields, now, replaced)
+
+    def say(tx: Transaction, content: str, vectors: Embedded, before: Row, changes: Row, now: int) -> None:
+        memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
         title = body.get("title", before["title"])
         # A memory that was stored without looking for names stays without.
         plain = before["extraction_method"] == NONE and before["extraction_status"] == "ready"
         mentions = [] if plain else extract(content, title=title, known=known)
-        memories.keep_version(id, version_id)
-        memories.drop_names(id)
+        memories.keep_version(id, version_id, now)
+        memories.drop_names(id, now)
         importance = float(body["importance"] if "importance" in body else before["importance"])
         said = {
             "content": content,
             "content_hash": content_hash(content),
-            "said_since": now_ms(),
+            "said_since": now,
             "embedding_model": parts.embedder.identity,
             "extraction_method": NONE if plain else "rules",
             "extraction_model": None,
@@ -70,7 +88,7 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
             "extraction_error": None,
             "salience": salience(importance, len(mentions)),
         }
-        memories.update(id, _changes(body, before) | said, vector(vectors.vector))
+        memories.update(id, changes | said, vector(vectors.vector))
         parted = MemoryWindowRepository(parts.graph, caller, tx, parts.space.slot)
         parted.drop(id)
         if vectors.windows:

@@ -45,8 +45,9 @@ def test_no_method_reaches_into_another_tenant(caller: Caller, stranger: Caller,
     assert others.delete([id]) == []
     assert others.of_session(session) == []
     assert others.of_agent(memory["agent_id"], 10) == []
-    others.keep_version(id, str(uuid.uuid4()))
-    others.drop_names(id)
+    others.keep_version(id, str(uuid.uuid4()), now_ms())
+    others.drop_names(id, now_ms())
+    others.share_with_versions(id)
     found = caller.get(f"/v1/memories/{id}").get_json()
     assert (found["content"], found["entities"]) == ("The build is green", memory["entities"])
     assert caller.get(f"/v1/memories/{id}/versions").get_json()["total_count"] == 1
