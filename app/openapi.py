@@ -70,9 +70,11 @@ HEADERS: dict[str, dict[str, Any]] = {
 }
 OWN_HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
-    429: ("Retry-After", *COUNTED),
+    429: ("Retry-After",),
     503: ("Retry-After",),
 }
+# These may be sent before it is known whose count the request belongs to.
+UNCOUNTED = (401, 500, 503)
 # What an error of each status may say.
 SAID = {
     400: "The body is not valid JSON",
@@ -111,9 +113,10 @@ def register_components(api: Api, kinds: tuple[type[ApiError], ...]) -> None:
 def answer(error: type[ApiError]) -> dict[str, Any]:
     """Return how the document describes the answer to an error."""
     shown = errors.body(error(SAID[error.status], [WRONG] if error.status == 422 else None), SHOWN_ID)
+    counted = () if error.status in UNCOUNTED else COUNTED
     return {
         "description": " ".join((error.__doc__ or "").split()),
-        "headers": headers(*ALWAYS, *OWN_HEADERS.get(error.status, ())),
+        "headers": headers(*ALWAYS, *OWN_HEADERS.get(error.status, ()), *counted),
         "content": {"application/json": {"schema": ErrorOut, "example": shown}},
     }
 

@@ -170,7 +170,7 @@ class TestOperation:
             answer = operation.answer(status) or {}
             assert answer["description"]
             assert "X-Request-ID" in answer["headers"], status
-            if status < 300 and not operation.public:
+            if status not in (401, 500, 503) and not operation.public:
                 assert set(answer["headers"]) >= RATE, status
 
     @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.spec.get("deprecated")], ids=str)
