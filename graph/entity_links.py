@@ -27,8 +27,10 @@ CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $entity_id})
 SET e.created_at = e.created_at
 WITH e
-MATCH (:Memory {tenant: $tenant, id: $memory_id})-[r:MENTIONS|ABOUT]->(e)
-WITH collect(r) AS links WHERE size(links) > 0
+MATCH (m:Memory {tenant: $tenant, id: $memory_id})-[r:MENTIONS|ABOUT]->(e)
+WITH m, e, collect(r) AS links WHERE size(links) > 0
+FOREACH (r IN [r IN links WHERE type(r) = 'MENTIONS' AND r.from < $now] |
+  CREATE (m)-[past:MENTIONED]->(e) SET past = properties(r), past.to = $now)
 FOREACH (r IN links | DELETE r)
 RETURN size(links) AS gone
 """

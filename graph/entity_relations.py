@@ -44,6 +44,8 @@ CALL (a, b) {
   RETURN count(n) AS locked
 }
 MATCH (a)-[r:RELATED_TO {id: $id}]->(b)
+FOREACH (x IN CASE WHEN r.from < $now THEN [1] ELSE [] END |
+  CREATE (a)-[past:WAS_RELATED_TO]->(b) SET past = properties(r), past.to = $now)
 DELETE r
 RETURN $id AS id
 """

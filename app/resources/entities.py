@@ -27,10 +27,12 @@ from app.schemas.entities import (
     LinkedArgs,
 )
 from app.services import entities as service
+from app.services.neighbourhood import known
 from app.services.refer import agent_named
 from app.state import state
 from graph.entities import EntityRepository
 from graph.entity_links import EntityLinkRepository
+from graph.entity_moments import PastLinkRepository
 from graph.entity_names import EntityNameRepository
 from graph.labels import NEVER
 
@@ -174,10 +176,13 @@ class EntityMemories(MethodView):
         Confidential memories are in it, superseded ones are not; archived ones only with `include_archived`.
         """
         at, limit, archived = position(args), args["limit"], args["include_archived"]
-        entities().get(entity_id)
-        rows = links().memories(entity_id, at.before, at.before_seq, at.offset, limit + 1, archived)
+        known(state(), principal(), entity_id, args.get("as_of"))
+        linked = links()
+        if "as_of" in args:
+            linked = PastLinkRepository(state().graph, principal(), args["as_of"])
+        rows = linked.memories(entity_id, at.before, at.before_seq, at.offset, limit + 1, archived)
         shown_rows = [memory_shown(row) for row in rows]
-        return page(shown_rows, limit, at, lambda: links().count(entity_id, archived), tie="seq")
+        return page(shown_rows, limit, at, lambda: linked.count(entity_id, archived), tie="seq")
 
 
 @blueprint.route("/<entity_id>/memories/<memory_id>")

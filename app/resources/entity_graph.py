@@ -99,7 +99,7 @@ class EntityNeighborhood(MethodView):
         Goes up to `depth` steps over stated relations and shared memories, and stops at `max_neighbors`: `truncated`
         says so. Work is bounded, so that very common entities are not followed further.
         """
-        return neighbourhood(state(), principal(), entity_id, args["depth"], args["max_neighbors"])
+        return neighbourhood(state(), principal(), entity_id, args["depth"], args["max_neighbors"], args.get("as_of"))
 
 
 @blueprint.route("/paths")

@@ -20,6 +20,7 @@ from app.schemas.memories import (
     SearchIn,
     SearchOut,
 )
+from app.schemas.moments import AsOfArgs
 from app.services.batch import remember_each
 from app.services.forget import delete_memory
 from app.services.listing import Listing
@@ -28,11 +29,12 @@ from app.services.remember import remember
 from app.services.revise import revise
 from app.state import state
 from graph.memories import MemoryRepository
+from graph.moments import MomentRepository
 
 blueprint = Blueprint("memories", __name__, url_prefix="/v1/memories", description="What agents have learnt.")
 
 
-class MemoryListArgs(PageArgs, MemoryFilter):
+class MemoryListArgs(PageArgs, MemoryFilter, AsOfArgs):
     """Query arguments of the list."""
 
 
@@ -49,7 +51,7 @@ class MemoryList(MethodView):
         """List memories, newest first
 
         Archived and superseded memories are left out unless asked for. Conditions add up; an agent, project or session
-        that nobody has gives an empty list.
+        that nobody has gives an empty list. With `as_of` it is the list of that moment, each memory as it was then.
         """
         at, limit = position(args), args["limit"]
         listing = Listing(state(), principal(), args)
@@ -107,14 +109,17 @@ class MemoryBatch(MethodView):
 
 @blueprint.route("/<memory_id>")
 class MemoryItem(MethodView):
+    @blueprint.arguments(AsOfArgs, location="query")
     @blueprint.response(200, MemoryOut)
     @blueprint.alt_response(404, "NotFoundError")
-    def get(self, memory_id: str) -> dict[str, Any]:
-        """Get one memory
+    def get(self, args: dict[str, Any], memory_id: str) -> dict[str, Any]:
+        """Get one memory, as it is or as it was
 
         Confidential, archived and superseded memories are returned too. 404 also when it has expired or belongs to
         another tenant.
         """
+        if "as_of" in args:
+            return memory_shown(MomentRepository(state().graph, principal(), args["as_of"]).get(memory_id))
         return memory_shown(memories().get(memory_id))
 
     @blueprint.arguments(MemoryUpdate)

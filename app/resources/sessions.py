@@ -12,6 +12,7 @@ from app.ids import new_id
 from app.pagination import PageArgs, list_of, page, position
 from app.schemas.common import DeletedOut
 from app.schemas.memories import MemoryOut
+from app.schemas.moments import AsOfArgs
 from app.schemas.sessions import (
     MomentOut,
     SessionCreate,
@@ -37,6 +38,10 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/v1/sessions", descripti
 
 class SessionListArgs(PageArgs, SessionFilter):
     """Query arguments of the list."""
+
+
+class SessionMemoriesArgs(PageArgs, AsOfArgs):
+    """Query arguments of a session's memories."""
 
 
 def sessions() -> SessionRepository:
@@ -160,13 +165,13 @@ class SessionReopening(MethodView):
 
 @blueprint.route("/<session_id>/memories")
 class SessionMemories(MethodView):
-    @blueprint.arguments(PageArgs, location="query")
+    @blueprint.arguments(SessionMemoriesArgs, location="query")
     @blueprint.response(200, list_of(MemoryOut))
     @blueprint.alt_response(404, "NotFoundError")
     def get(self, args: dict[str, Any], session_id: str) -> dict[str, Any]:
         """List a session's memories in writing order
 
-        Archived and superseded ones are in it: they are part of the story.
+        Archived ones are in it: they are part of the story. Superseded ones are not.
         """
         return memory_page(state(), principal(), session_id, args)
 

@@ -10,6 +10,7 @@ from app.pagination import PageArgs
 from app.schemas.agents import Name
 from app.schemas.common import Id, IsoTime, Metadata, Schema, Text
 from app.schemas.memories import VISIBILITIES, MemoryOut, one_of
+from app.schemas.moments import AsOfArgs
 
 ENTITY_TYPES = (
     "person", "organization", "technology", "project", "product", "location", "document", "metric", "event", "skill",
@@ -142,7 +143,7 @@ class EntityMemoryOut(MemoryOut):
     relevance_score = fields.Float(metadata={"description": "0 to 1.", "example": 0.9})
 
 
-class LinkedArgs(PageArgs):
+class LinkedArgs(PageArgs, AsOfArgs):
     """Query arguments of an entity's memories."""
 
     include_archived = fields.Boolean(load_default=False, metadata={"description": "Also archived ones."})
@@ -217,7 +218,7 @@ class EntityRelationOut(ma.Schema):
     created_at = IsoTime(metadata={"description": "When it was stated, or the newest shared memory."})
 
 
-class EntityRelationsArgs(Schema):
+class EntityRelationsArgs(AsOfArgs):
     """Query arguments of an entity's relations."""
 
     source = Text(
@@ -277,7 +278,7 @@ class EntityEdgeOut(ma.Schema):
     weight = fields.Float(metadata={"description": "As stated, or how many memories are shared.", "example": 2.0})
 
 
-class NeighborhoodArgs(Schema):
+class NeighborhoodArgs(AsOfArgs):
     """Query arguments of a neighbourhood."""
 
     depth = fields.Integer(

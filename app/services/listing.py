@@ -6,12 +6,14 @@ from typing import Any
 import orjson
 
 from app.auth import Principal
+from app.errors import invalid
 from app.pagination import Position
 from app.services.recall import metadata
 from app.services.refer import agent_named, project_named
 from app.state import State
 from graph.memories import MemoryRepository
 from graph.memory_lists import MemoryListRepository
+from graph.moments import MomentRepository
 from graph.records import Row, Rows
 
 # How many are judged by their metadata at a time.
@@ -20,16 +22,16 @@ PLAIN = ("user_id", "session_id", "tier", "visibility", "occurred_after", "occur
 
 
 class Listing:
-    """The memories that pass a loaded `MemoryFilter`.
+    """The memories that pass a loaded `MemoryFilter`; those of the moment `as_of`, as they were, where it is given.
 
     Raises:
-        Invalid: the metadata filter cannot be understood.
+        Invalid: the metadata filter cannot be understood, or vectors of the past are asked for.
     """
 
     def __init__(self, parts: State, caller: Principal, wanted: Row) -> None:
         self.wanted_metadata: Row = wanted.get("metadata_filter") or {}
         metadata.check(self.wanted_metadata)
-        self.repository = MemoryListRepository(parts.graph, caller)
+        self.repository = _repository(parts, caller, wanted)
         self.memories = MemoryRepository(parts.graph, caller, slot=parts.space.slot)
         self.include_embeddings = bool(wanted.get("include_embeddings"))
         self.created_before = wanted.get("created_before")
@@ -91,6 +93,14 @@ class Listing:
 
     def _passes(self, text: str | None) -> bool:
         return not self.wanted_metadata or metadata.matches(self.wanted_metadata, orjson.loads(text or "{}"))
+
+
+def _repository(parts: State, caller: Principal, wanted: Row) -> MemoryListRepository | MomentRepository:
+    if (as_of := wanted.get("as_of")) is None:
+        return MemoryListRepository(parts.graph, caller)
+    if wanted.get("include_embeddings"):
+        raise invalid("include_embeddings", "goes with the present only; leave out `as_of`")
+    return MomentRepository(parts.graph, caller, as_of)
 
 
 def _archived(wanted: dict[str, Any]) -> bool | None:

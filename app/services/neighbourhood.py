@@ -9,7 +9,9 @@ from app.answers import shown
 from app.auth import Principal
 from app.state import State
 from graph.entities import EntityRepository
+from graph.entity_moments import PastNeighbourhoodRepository, PastRelationRepository
 from graph.entity_relations import CO_MENTIONED, EntityRelationRepository
+from graph.errors import NotFound
 from graph.neighbourhood import NeighbourhoodRepository
 from graph.records import Row
 
@@ -30,8 +32,12 @@ class Found:
     is_cut: bool = False
 
 
-def neighbourhood(parts: State, caller: Principal, id: str, depth: int, most: int) -> dict[str, Any]:
+def neighbourhood(
+    parts: State, caller: Principal, id: str, depth: int, most: int, as_of: int | None = None
+) -> dict[str, Any]:
     """Return the entities within `depth` steps of one, at most `most`, nearest and strongest first.
+
+    With `as_of` (epoch ms) the ties are those of that moment.
 
     A hub costs no more than a leaf: of each entity a bounded number of memories is looked at, and weights of shared
     memories count within those.
@@ -39,8 +45,10 @@ def neighbourhood(parts: State, caller: Principal, id: str, depth: int, most: in
     Raises:
         NotFound: no such entity.
     """
-    entity = EntityRepository(parts.graph, caller).get(id)
+    entity = known(parts, caller, id, as_of)
     around = NeighbourhoodRepository(parts.graph, caller)
+    if as_of is not None:
+        around = PastNeighbourhoodRepository(parts.graph, caller, as_of)
     found, frontier = Found(id), [id]
     for level in range(1, depth + 1):
         if not frontier or len(found.neighbours) >= most:
@@ -60,6 +68,18 @@ def neighbourhood(parts: State, caller: Principal, id: str, depth: int, most: in
         "total_neighbors": len(found.neighbours),
         "truncated": found.is_cut,
     }
+
+
+def known(parts: State, caller: Principal, id: str, as_of: int | None) -> Row:
+    """Return an entity that was known at a moment; at None, that is known.
+
+    Raises:
+        NotFound: no such entity, or none then.
+    """
+    entity = EntityRepository(parts.graph, caller).get(id)
+    if as_of is not None and entity["created_at"] > as_of:
+        raise NotFound("Entity")
+    return entity
 
 
 def _grow(found: Found, rows: list[Row], level: int, most: int) -> list[str]:
@@ -186,16 +206,20 @@ def _trail(side: Side, id: str) -> list[str]:
     return trail
 
 
-def relations(parts: State, caller: Principal, id: str, source: str, limit: int, offset: int) -> dict[str, Any]:
+def relations(
+    parts: State, caller: Principal, id: str, source: str, limit: int, offset: int, as_of: int | None = None
+) -> dict[str, Any]:
     """Return an entity's relations, the stated ones before those that shared memories imply.
 
-    `source` is `stated`, `co_mention` or `all`.
+    `source` is `stated`, `co_mention` or `all`. With `as_of` (epoch ms) they are those of that moment.
 
     Raises:
         NotFound: no such entity.
     """
-    EntityRepository(parts.graph, caller).get(id)
+    known(parts, caller, id, as_of)
     repository = EntityRelationRepository(parts.graph, caller)
+    if as_of is not None:
+        repository = PastRelationRepository(parts.graph, caller, as_of)
     stated = repository.count(id) if source != "co_mention" else 0
     rows = [{**shown(row), "source": "stated"} for row in repository.stated(id, offset, limit)] if stated else []
     implied = repository.shared(id, MOST_MEMORIES, MOST_STATED) if source != "stated" else []

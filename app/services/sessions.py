@@ -12,6 +12,7 @@ from app.services.summary import Told, extract_summary
 from app.state import State
 from graph.labels import NEVER
 from graph.memories import MemoryRepository
+from graph.moments import MomentRepository
 from graph.session_story import LAST_SEQ, SessionStoryRepository, is_place
 from graph.sessions import SessionRepository
 
@@ -31,7 +32,7 @@ INSTRUCTIONS = (
 
 
 def memory_page(parts: State, caller: Principal, id: str, args: Row) -> Row:
-    """Return a page of a session's memories in writing order.
+    """Return a page of a session's memories in writing order, as they were at `as_of` where that is given.
 
     Raises:
         NotFound: no such session.
@@ -42,8 +43,13 @@ def memory_page(parts: State, caller: Principal, id: str, args: Row) -> Row:
     after, key = _after(at)
     if key and not key.isdecimal():
         raise invalid("cursor", "must be the `next_cursor` of an earlier page")
-    rows = story.memories(id, after, min(int(key), LAST_SEQ) if key else -1, at.offset, limit + 1)
-    return page([memory_shown(row) for row in rows], limit, at, lambda: int(counts["memories"]), tie="seq")
+    place = (after, min(int(key), LAST_SEQ) if key else -1, at.offset, limit + 1)
+    if "as_of" in args:
+        then = MomentRepository(parts.graph, caller, args["as_of"])
+        rows, total = then.of_session(id, *place), lambda: then.session_count(id)
+    else:
+        rows, total = story.memories(id, *place), lambda: int(counts["memories"])
+    return page([memory_shown(row) for row in rows], limit, at, total, tie="seq")
 
 
 def timeline_page(parts: State, caller: Principal, id: str, args: Row) -> Row:
