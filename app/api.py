@@ -1,6 +1,8 @@
 """Our `Api` (one error body) and our `Blueprint` (declared access, operation ids, documented errors)."""
 
+import json
 import math
+import re
 import sys
 from typing import Any
 
@@ -27,6 +29,7 @@ log = get_logger()
 COMMON_ERRORS: tuple[int, ...] = (401, 403, 422, 429, 500, 503)
 PUBLIC_ERRORS: tuple[int, ...] = (500, 503)
 EMBEDDER_SECONDS = 5
+MANY_DIGITS = re.compile(rb"[0-9]{19}")
 BODY_ERRORS: tuple[int, ...] = (400, 413, 415)
 # What a path names that is no UUID: its description and an example.
 PATH_NAMES = {
@@ -91,8 +94,10 @@ class Parser(FlaskParser):
         if not is_json(req.mimetype):
             raise errors.WrongMediaType(MESSAGES[415])
         try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError as error:
+            found = orjson.loads(data)
+            # It makes floats of what 64 bits cannot hold; the other reader keeps them whole, to be refused by name.
+            return json.loads(data) if MANY_DIGITS.search(data) else found
+        except (orjson.JSONDecodeError, RecursionError) as error:
             raise errors.BadRequest(MESSAGES[400]) from error
 
 

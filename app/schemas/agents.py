@@ -4,8 +4,9 @@ from html import unescape
 from typing import Any
 
 import marshmallow as ma
-from marshmallow import fields
+from marshmallow import ValidationError, fields
 
+from app.ids import is_uuid
 from app.schemas.common import IsoTime, Metadata, Schema, Text
 
 
@@ -17,6 +18,23 @@ class Name(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return super()._deserialize(unescape(value) if isinstance(value, str) else value, attr, data, **kwargs).strip()
+
+
+class NewName(Name):
+    """A name to give. It must not look like an id: what names an agent is read as an id first."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=[not_an_id], **kwargs)
+
+
+def not_an_id(name: str) -> None:
+    """Refuse a name that is a UUID.
+
+    Raises:
+        ValidationError: it is one.
+    """
+    if is_uuid(name):
+        raise ValidationError("must not be a UUID; choose a name, Loci gives the id")
 
 
 class AgentOut(ma.Schema):
@@ -45,7 +63,7 @@ class AgentOut(ma.Schema):
 class AgentCreate(Schema):
     """A new agent. An `id` sent by old clients is ignored."""
 
-    name = Name(required=True, metadata={"description": "Unique in the tenant.", "example": "release-helper"})
+    name = NewName(required=True, metadata={"description": "Unique in the tenant.", "example": "release-helper"})
     description = Text(
         1000,
         load_default=None,
@@ -60,7 +78,7 @@ class AgentCreate(Schema):
 class AgentUpdate(Schema):
     """Changes to an agent; absent and null fields stay as they are."""
 
-    name = Name(metadata={"description": "Unique in the tenant.", "example": "release-helper"})
+    name = NewName(metadata={"description": "Unique in the tenant.", "example": "release-helper"})
     description = Text(
         1000,
         metadata={

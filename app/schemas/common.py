@@ -1,6 +1,7 @@
 """Parts that every noun's schemas share."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -15,6 +16,9 @@ from app.ids import is_uuid
 METADATA_BYTES = 10_240
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?")
 DEEPEST = 32
+# What 64 bits hold, with a sign or without: JSON libraries make a float of anything beyond.
+WHOLE = range(-(2**63), 2**64)
+LONGEST_PATH = 200
 
 
 class Schema(ma.Schema):
@@ -48,7 +52,7 @@ def described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:
 
 
 class Text(fields.String):
-    """A string without NUL; `blank=False` also refuses white space alone."""
+    """A string without NUL; `blank=False` also refuses one in which nothing can be seen."""
 
     default_error_messages = {
         "nul": "must not contain a NUL character",
@@ -68,7 +72,7 @@ class Text(fields.String):
             raise self.make_error("nul")
         if any("\ud800" <= char <= "\udfff" for char in text):
             raise self.make_error("surrogate")
-        if not self.blank and not text.strip():
+        if not self.blank and is_blank(text):
             raise self.make_error("blank")
         return text
 
@@ -89,6 +93,8 @@ class Metadata(fields.Dict):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         found = cast(dict[str, Any], super()._deserialize(value, attr, data, **kwargs))  # type: ignore[no-untyped-call]
         check_json(found, DEEPEST)
+        if (path := beyond_64_bits(found)) is not None:
+            raise ValidationError({path[:LONGEST_PATH]: ["must fit into 64 bits; store a larger number as text"]})
         if len(orjson.dumps(found)) > METADATA_BYTES:
             raise ValidationError("must be at most 10 KB as JSON")
         return found
@@ -204,6 +210,20 @@ def check_uuid(text: str) -> None:
     """
     if not is_uuid(text):
         raise ValidationError("must be a UUID such as 3d0c1f66-6d5e-4a8b-9f21-7a1b7e0f5c90")
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether a text has nothing to see: white space, zero-width and control characters alone, or nothing."""
+    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
+
+
+def beyond_64_bits(value: Any, path: str = "") -> str | None:
+    """Return the path of the first whole number inside a JSON value that 64 bits cannot hold, None without one."""
+    if isinstance(value, int):
+        return None if value in WHOLE else path
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    found = (beyond_64_bits(item, f"{path}.{key}".removeprefix(".")) for key, item in items)
+    return next((each for each in found if each is not None), None)
 
 
 def check_json(value: Any, depth: int) -> None:

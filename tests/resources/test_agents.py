@@ -59,6 +59,18 @@ class TestCreate:
         assert len(create(caller, "é" * 255)["name"]) == 255
         assert error_of(caller.post("/v1/agents", {"name": "é" * 256}), 422)["details"][0]["field"] == "name"
 
+    def test_refuses_a_name_that_is_an_id(self, caller: Caller, unknown_id: str) -> None:
+        agent = create(caller)["id"]
+        for response in (
+            caller.post("/v1/agents", {"name": unknown_id.upper()}),
+            caller.put(f"/v1/agents/{agent}", {"name": unknown_id}),
+        ):
+            assert error_of(response, 422)["details"] == [
+                {"field": "name", "message": "must not be a UUID; choose a name, Loci gives the id"}
+            ]
+        error_of(caller.post("/v1/memories", {"content": "Note", "agent_id": unknown_id}), 404)
+        assert [row["name"] for row in caller.get("/v1/agents").get_json()["data"]] == ["iris"]
+
     def test_refuses_a_name_in_use(self, caller: Caller) -> None:
         create(caller)
         assert error_of(caller.post("/v1/agents", {"name": "iris"}), 409)["message"] == (

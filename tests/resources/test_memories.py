@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -114,6 +115,33 @@ class TestStore:
         assert caller.remember("Note", metadata=most)["metadata"] == most
         body = {"content": "Note", "agent_id": "iris", "metadata": {"a": most["a"] + "x"}}
         assert error_of(caller.post("/v1/memories", body), 422)["details"][0]["field"] == "metadata"
+
+    @pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 2**53 + 1])
+    def test_keeps_a_whole_number_of_64_bits_as_it_was_sent(self, caller: Caller, number: int) -> None:
+        memory = caller.remember("Note", metadata={"order": number})
+        assert caller.get(f"/v1/memories/{memory['id']}").get_json()["metadata"] == {"order": number}
+
+    @pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**40])
+    def test_refuses_a_larger_number_and_names_its_key(self, caller: Caller, number: int) -> None:
+        wrong = {"details": {"orders": ["7", number]}, "fine": 1}
+        note = {"content": "Note", "agent_id": "iris", "metadata": wrong}
+        message = "must fit into 64 bits; store a larger number as text"
+
+        def sent(path: str, body: Any) -> Any:
+            return caller.post(path, data=json.dumps(body), headers={"Content-Type": "application/json"})
+
+        assert error_of(sent("/v1/memories", note), 422)["details"] == [
+            {"field": "metadata.details.orders.1", "message": message}
+        ]
+        body = sent("/v1/memories/batch", {"memories": [note, {**note, "metadata": {"": number}}]}).get_json()
+        assert [result["error"] for result in body["results"]] == [
+            f"metadata.details.orders.1: {message}", f"metadata: {message}",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("content", ["", " \n\t", "\u200b", "\ufeff\u2060 \u200d"])
+    def test_refuses_a_text_with_nothing_to_see(self, caller: Caller, content: str) -> None:
+        found = error_of(caller.post("/v1/memories", {"content": content, "agent_id": "iris"}), 422)
+        assert found["details"] == [{"field": "content", "message": "must not be blank"}]
 
     def test_keeps_metadata_as_it_was_sent(self, caller: Caller) -> None:
         metadata: dict[str, Any] = {"ä": [1, 2.5, True, None, {"deep": "1"}], "": "", "$tenant": "x", "__proto__": {}}

@@ -44,7 +44,7 @@ class TestText:
         with pytest.raises(ValidationError):
             Text().deserialize(value)
 
-    @pytest.mark.parametrize("value", ["", " ", "\n\t", "\u3000", "\u00a0"])
+    @pytest.mark.parametrize("value", ["", " ", "\n\t", "\u3000", "\u00a0", "\u200b", "\ufeff \u2060", "\x1b"])
     def test_may_refuse_blanks(self, value: str) -> None:
         assert Text().deserialize(value) == value
         with pytest.raises(ValidationError, match="must not be blank"):
