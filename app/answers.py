@@ -59,7 +59,9 @@ def deleted(noun: str, id: str) -> Response:
     """Answer a DELETE: 204, or 200 with a small object for a caller that asks for one or is known to need it."""
     if wants_body():
         return jsonify({"id": id, "object": noun, "deleted": True})
-    return current_app.response_class(status=204)
+    response = current_app.response_class(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 def wants_body() -> bool:
