@@ -5,7 +5,7 @@ GraphError
 ├── Conflict           a uniqueness rule or a version check said no
 ├── BadReference       a write names a node that does not exist
 ├── Unavailable        the database is away, starting, or its index is populating: try again later
-│   └── Vanished       another writer deleted a node between our reading and our writing it
+│   └── Vanished       a node that was read, or the connection, is gone before anything was written: repeat it at once
 └── Unsupported        a server version or stored state that Loci must not run on
     └── Refused        the server does not take the user or the password
 """
@@ -20,6 +20,8 @@ REFUSED = "Neo.ClientError.Security.Unauthorized"
 LOCKED_OUT = "Neo.ClientError.Security.AuthenticationRateLimit"
 POPULATING = ("populating", "come online", "index is not online", "IndexNotFound")
 BUSY = "The database is busy with conflicting writes; try again"
+# What the driver says of a connection that broke in use, in contrast to one that could not be opened.
+DEFUNCT = "defunct connection"
 TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
 
 
@@ -56,7 +58,7 @@ class Unavailable(GraphError):
 
 
 class Vanished(Unavailable):
-    """A node that the transaction had read was deleted by another one before it could be written."""
+    """What a transaction had read, or its connection, went away before it committed: it may be repeated at once."""
 
 
 class Unsupported(GraphError):
@@ -99,12 +101,14 @@ def _translation(error: BaseException | None) -> GraphError | None:
     match error:
         case driver_errors.ConstraintError():
             return Conflict("Something with the same unique name or id exists already")
-        case driver_errors.ServiceUnavailable() | driver_errors.SessionExpired():
-            return Unavailable("The database is not reachable right now")
-        case driver_errors.TransientError():
-            return Unavailable(BUSY)
         case driver_errors.ConnectionAcquisitionTimeoutError() | driver_errors.IncompleteCommit():
             return Unavailable("The database did not confirm in time; try again")
+        case driver_errors.ServiceUnavailable() | driver_errors.SessionExpired():
+            # A server that stops answering in the middle is noticed after longer than the driver repeats.
+            lost = DEFUNCT in str(error)
+            return (Vanished if lost else Unavailable)("The database is not reachable right now")
+        case driver_errors.TransientError():
+            return Unavailable(BUSY)
         case driver_errors.Neo4jError():
             return _by_code(error)
     return None

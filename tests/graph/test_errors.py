@@ -40,6 +40,16 @@ def test_it_keeps_it_when_closing_the_transaction_hides_it(code: str, kind: type
     assert type(raised(hidden, said(code))) is kind
 
 
+@pytest.mark.parametrize("lost", [driver_errors.ServiceUnavailable, driver_errors.SessionExpired])
+def test_a_connection_that_broke_in_use_is_worth_another_try(lost: type[driver_errors.DriverError]) -> None:
+    assert type(raised(lost("Failed to read from defunct connection"))) is Vanished
+    assert type(raised(lost("Couldn't connect to the server"))) is Unavailable
+
+
+def test_a_commit_that_nobody_confirmed_is_never_repeated() -> None:
+    assert type(raised(driver_errors.IncompleteCommit("Failed to read from defunct connection"))) is Unavailable
+
+
 def test_a_mistake_of_ours_passes_through() -> None:
     with pytest.raises(driver_errors.CypherSyntaxError), translated():
         raise said(SYNTAX)
