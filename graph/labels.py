@@ -116,7 +116,15 @@ SEARCH_CONDITIONS = {
     "visibility": " AND m.visibility = $visibility",
     "archived": " AND m.archived = $archived",
     "min_importance": " AND m.importance >= $min_importance",
+    "created_after": " AND m.created_at >= $created_after",
+    "created_before": " AND m.created_at < $created_before",
+    # What tells of no time has "never" there, which would pass the first of these.
+    "occurred_after": f" AND m.occurred_at >= $occurred_after AND m.occurred_at < {NEVER}",
+    "occurred_before": " AND m.occurred_at < $occurred_before",
 }
+# Those of them that hold for all that a memory ever was, or are asked of today: a search of the past asks its index for
+# these, and for the others what it has found.
+LASTING = ("agent_id", "user_id", "session_id", "project_id", "visibility", "created_after", "created_before")
 
 
 def narrowed(query: str, names: Iterable[str]) -> str:
