@@ -17,7 +17,7 @@ def create_app(parts: "State") -> "Flask":
     # Imported here, so that a helper process which needs one small module of this package does not load the web.
     from flask import Flask
 
-    from app import auth, limits, logs, path_ids, recording, request_id
+    from app import auth, limits, logs, path_ids, recording, request_id, space_watch
     from app.api import Api, OrJson
     from app.errors import ERRORS
     from app.openapi import OPTIONS, register_components
@@ -34,6 +34,7 @@ def create_app(parts: "State") -> "Flask":
     auth.init_scopes(app)
     path_ids.init_app(app)
     recording.init_app(app)
+    space_watch.init_app(app)
     app.wsgi_app = path_ids.SingleSlash(app.wsgi_app)  # type: ignore[method-assign]
     api = Api(app)
     register_components(api, ERRORS)

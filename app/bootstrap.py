@@ -2,17 +2,22 @@
 
 from pathlib import Path
 
+import structlog
+
 from app.clock import now_ms
 from app.config import Settings
 from app.crypto import Vault
 from app.embeddings import Embedder, EmbedderOptions, build_embedder, needed_artifact
+from app.embeddings.spec import ModelSpec, of_settings, restored
 from app.local.artifacts import fetch
 from app.local.home import Home
 from app.local.progress import Progress
 from app.state import State
 from graph.driver import Connection, Graph
-from graph.migrations import ensure_space, migrate
+from graph.migrations import current_space, ensure_space, migrate
 from graph.sequences import Sequence
+
+log = structlog.get_logger()
 
 
 def connection(settings: Settings) -> Connection:
@@ -37,16 +42,49 @@ def vault(settings: Settings) -> Vault:
 
 
 def embedder(settings: Settings, progress: Progress | None = None) -> Embedder:
-    """Return the embedder in force; fetches a local model that is not in the cache.
+    """Return the embedder of the settings; fetches a local model that is not in the cache.
 
     Raises:
         EmbedderMisconfigured: the settings do not fit together.
         ArtifactError: the model cannot be fetched.
     """
-    options = embedder_options(settings)
+    return embedder_of(settings, of_settings(embedder_options(settings)), progress)
+
+
+def embedder_of(settings: Settings, spec: ModelSpec, progress: Progress | None = None) -> Embedder:
+    """Return the embedder of a model, with the addresses and keys of the settings. Raises as `embedder`."""
+    options = spec.options(embedder_options(settings))
     name = needed_artifact(options)
     folder = fetch(name, Home(settings.home_path), settings.maven_url or None, progress) if name else None
     return build_embedder(options, artifact=folder)
+
+
+def embedder_in_force(settings: Settings, graph: Graph, progress: Progress | None = None) -> Embedder:
+    """Return the embedder whose vectors the database holds; before there are any, that of the settings.
+
+    Once `loci reembed` changed the model, the database says which it is: a server that is started again with the old
+    settings goes on with the new model. Settings that name a third one are returned as they are, to be refused.
+
+    Raises:
+        As `embedder`; Unsupported: the server's version is not one to work on.
+    """
+    graph.check_version()
+    space = current_space(graph)
+    if space is None or not space.model:
+        return embedder(settings, progress)
+    if names_a_model(settings):
+        wanted = embedder(settings, progress)
+        if wanted.identity not in space.former:
+            return wanted
+        log.warning("settings_name_the_former_model", set_to=wanted.name, in_force=restored(space.model).shown)
+        wanted.close()
+    return embedder_of(settings, restored(space.model), progress)
+
+
+def names_a_model(settings: Settings) -> bool:
+    """Tell whether the settings say anything about the model."""
+    given = (settings.embedding_model, settings.embedding_path, settings.embedding_dimensions)
+    return settings.embedder != Settings.embedder or any(given)
 
 
 def embedder_options(settings: Settings) -> EmbedderOptions:

@@ -5,8 +5,8 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from app import create_app, logs, warmup
-from app.bootstrap import build_state, connection, embedder
+from app import create_app, logs, space_watch, warmup
+from app.bootstrap import build_state, connection, embedder_in_force
 from app.config import Settings, load_settings
 from app.parent import end_with_parent
 from graph.driver import Graph
@@ -39,10 +39,12 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     def load(self) -> Any:
         """Return the WSGI app of this worker process."""
         logs.configure(self.settings.log_level, self.settings.log_format)
-        model = embedder(self.settings)
-        parts = build_state(self.settings, Graph(connection(self.settings)), model)
+        graph = Graph(connection(self.settings))
+        parts = build_state(self.settings, graph, embedder_in_force(self.settings, graph))
         warmup.start(parts)
-        return create_app(parts)
+        app = create_app(parts)
+        space_watch.watch(app)
+        return app
 
 
 if __name__ == "__main__":

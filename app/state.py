@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from flask import current_app
+from flask import current_app, g
 
 from app.config import Settings
 from app.crypto import Vault
@@ -21,6 +21,7 @@ from graph.sequences import Sequence
 class State:
     """The parts that resources and services share.
 
+    Model and slot go together: where they change (`app.space_watch`), there is a new state with both.
     `pepper` keys the digests of API keys (64 hex digits); `vault` seals the secrets that must be read again.
     """
 
@@ -39,5 +40,7 @@ class State:
 
 
 def state() -> State:
-    """Return the state of the current app."""
-    return cast(State, current_app.extensions["loci"])
+    """Return the state of the current app; the same one for the whole of a request, whatever changes meanwhile."""
+    if "loci" not in g:
+        g.loci = current_app.extensions["loci"]
+    return cast(State, g.loci)

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import httpx2
 
-from app.bootstrap import connection, embedder, pepper, prepare
+from app.bootstrap import connection, embedder_in_force, pepper, prepare
 from app.config import ConfigError, Settings
 from app.local.artifacts import fetch
 from app.local.errors import LocalError, PortTakenError
@@ -83,8 +83,8 @@ class Supervisor:
                 settings, neo4j_uri=server.bolt_url, neo4j_user=server.user, neo4j_password=server.password
             )
             known["neo4j_browser_url"] = server.browser_url
-        model = embedder(settings, progress)
         graph = Graph(connection(settings))
+        model = embedder_in_force(settings, graph, progress)
         prepare(settings, graph, model)
         key = make_first_key(KeyDirectory(graph), pepper(settings), ALL_SCOPES)
         graph.close()

@@ -5,11 +5,11 @@ from typing import Any
 
 from graph import labels
 from graph.clock import now_ms
-from graph.driver import Graph, Transaction
+from graph.driver import Transaction
 from graph.errors import Conflict
 from graph.labels import NEVER
 from graph.records import Row, Rows
-from graph.repository import Repository, Tenanted
+from graph.slotted import Slotted
 
 # What it belongs to is read from the links, so that a deleted agent or a renamed project shows at once.
 SHOWN = """
@@ -46,7 +46,7 @@ CALL (d) {
 GET = "CYPHER 25 MATCH (d:Decision {tenant: $tenant, id: $id})" + SHOWN
 GET_MANY = "CYPHER 25 UNWIND $ids AS wanted MATCH (d:Decision {tenant: $tenant, id: wanted})" + SHOWN
 # `'' +` keeps the index of ids out: it cannot give the order.
-AFTER = " WHERE d.created_at <= $before AND (d.created_at < $before OR '' + d.id < $before_id) "
+AFTER = " WHERE d.created_at <= $before AND CASE WHEN d.created_at < $before THEN true ELSE d.id < $before_id END "
 FILTER = """
   AND ($session_id IS NULL OR d.session_id = $session_id) AND ($agent_id IS NULL OR d.agent_id = $agent_id)
   AND ($project_id IS NULL OR d.project_id = $project_id) AND ($status IS NULL OR d.status = $status)
@@ -107,6 +107,8 @@ RETURN d.id AS id
 SET_VECTOR = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
+REMOVE d.OTHER_VECTOR
+WITH d
 CALL db.create.setNodeVectorProperty(d, 'EMBEDDING', $embedding)
 """
 SUPERSEDE = """
@@ -157,17 +159,14 @@ WITH d, place
 )
 
 
-class DecisionRepository(Repository):
+class DecisionRepository(Slotted):
     """Decisions of one tenant. `metadata` is JSON text; times are epoch milliseconds; `slot` as for memories."""
 
     kind = "Decision"
 
-    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
-        super().__init__(graph, caller, tx)
-        self.slot = slot
-
     def create(self, props: Row, embedding: Any) -> None:
         """Write a decision and its links to agent, project and session, which `props` names by id ("" for none)."""
+        self.check_slot()
         self.write(labels.in_slot(CREATE, self.slot), props=props, embedding=embedding)
 
     def get(self, id: str) -> Row:
@@ -205,6 +204,7 @@ class DecisionRepository(Repository):
         """Set properties, and the vector where one is given."""
         self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
         if embedding is not None:
+            self.check_slot()
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
 
     def supersede(self, id: str, new_id: str) -> None:

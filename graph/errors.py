@@ -5,7 +5,8 @@ GraphError
 ├── Conflict           a uniqueness rule or a version check said no
 ├── BadReference       a write names a node that does not exist
 ├── Unavailable        the database is away, starting, or its index is populating: try again later
-│   └── Vanished       a node that was read, or the connection, is gone before anything was written: repeat it at once
+│   ├── Vanished       a node that was read, or the connection, is gone before anything was written: repeat it at once
+│   └── Moved          the embedding model was changed meanwhile: embed again with the new one
 └── Unsupported        a server version or stored state that Loci must not run on
     └── Refused        the server does not take the user or the password
 """
@@ -59,6 +60,13 @@ class Unavailable(GraphError):
 
 class Vanished(Unavailable):
     """What a transaction had read, or its connection, went away before it committed: it may be repeated at once."""
+
+
+class Moved(Unavailable):
+    """The vectors in force are another model's by now; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("The embedding model was changed a moment ago; try again", retry_after=1)
 
 
 class Unsupported(GraphError):

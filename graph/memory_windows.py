@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from graph import labels
 from graph.clock import now_ms
-from graph.driver import Graph, Transaction
 from graph.records import Row
-from graph.repository import Repository, Tenanted
+from graph.slotted import Slotted
 
 # Whatever changes a property of a memory that searches filter by puts this behind it; `m` is the memory.
 KEEP_WINDOWS = """
@@ -63,14 +62,10 @@ RETURN count(m) AS seen, max(m.id) AS at,
 """
 
 
-class MemoryWindowRepository(Repository):
+class MemoryWindowRepository(Slotted):
     """Windows of one tenant's memories. `slot` names the vectors in force."""
 
     kind = "Memory"
-
-    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
-        super().__init__(graph, caller, tx)
-        self.slot = slot
 
     def put(self, rows: Sequence[Row]) -> set[str]:
         """Give memories these windows in place of those they have, and return the ids of those that got them.

@@ -5,12 +5,11 @@ from typing import Any
 
 from graph import labels
 from graph.clock import now_ms
-from graph.driver import Graph, Transaction
 from graph.errors import NotFound
 from graph.labels import NEVER
 from graph.records import Row, Rows, vector
-from graph.repository import Repository, Tenanted
 from graph.searchable import MOST_TEXT
+from graph.slotted import Slotted
 
 # A source project that nobody registered is known by its slug alone; once registered, its id shows.
 SHOWN = """
@@ -53,7 +52,7 @@ RETURN count(r) AS total
 GET = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant, id: $id})" + SHOWN
 GET_MANY = "CYPHER 25 UNWIND $ids AS wanted MATCH (x:Pattern {tenant: $tenant, id: wanted})" + SHOWN
 # `'' +` keeps the index of ids out: it cannot give the order.
-AFTER = " WHERE x.created_at <= $before AND (x.created_at < $before OR '' + x.id < $before_id) "
+AFTER = " WHERE x.created_at <= $before AND CASE WHEN x.created_at < $before THEN true ELSE x.id < $before_id END "
 FILTER = """
   AND ($scope IS NULL OR x.scope = $scope) AND ($category IS NULL OR x.memory_type = $category)
   AND ($project IS NULL OR x.source_slug = $project
@@ -87,6 +86,8 @@ RETURN x.id AS id
 SET_VECTOR = """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
+REMOVE x.OTHER_VECTOR
+WITH x
 CALL db.create.setNodeVectorProperty(x, 'EMBEDDING', $embedding)
 """
 # Locked, then looked for again: of several that delete it, the later ones find nothing.
@@ -178,17 +179,14 @@ MOST_OWN = 1_000
 MOST_PROJECTS = 500
 
 
-class PatternRepository(Repository):
+class PatternRepository(Slotted):
     """Patterns of one tenant. `metadata` is JSON text; times are epoch milliseconds; `slot` as for memories."""
 
     kind = "Pattern"
 
-    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
-        super().__init__(graph, caller, tx)
-        self.slot = slot
-
     def create(self, props: Row, embedding: Any) -> None:
         """Write a pattern, and the link to its source project where that is known."""
+        self.check_slot()
         self.write(labels.in_slot(CREATE, self.slot), props=props, embedding=embedding)
         self.relink(props["id"])
 
@@ -233,6 +231,7 @@ class PatternRepository(Repository):
         """Set properties, and the vector where one is given."""
         self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
         if embedding is not None:
+            self.check_slot()
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
         if "source_slug" in changes:
             self.relink(id)

@@ -3,9 +3,8 @@ are filled in by `graph.labels`."""
 
 from graph import labels
 from graph.clock import now_ms
-from graph.driver import Graph, Transaction
 from graph.records import Rows
-from graph.repository import Repository, Tenanted
+from graph.slotted import Slotted
 
 # Every arm is bounded: names of one memory, memories of one name, steps along the session, neighbours in the index.
 # Each arm gives [kind, detail, weight]; a name that many memories share says little, as in a search.
@@ -63,14 +62,10 @@ MOST_NAMES = 32
 MOST_ROWS = 1_000
 
 
-class RelatedRepository(Repository):
+class RelatedRepository(Slotted):
     """Neighbours of one tenant's memories. `slot` names the vectors in force."""
 
     kind = "Memory"
-
-    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
-        super().__init__(graph, caller, tx)
-        self.slot = slot
 
     def related(self, id: str, limit: int, near: int, floor: float, *, confidential: bool, archived: bool) -> Rows:
         """Return `{id, reasons: [{type, detail, weight}], weight}`, most related first; empty for an unknown memory.

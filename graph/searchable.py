@@ -9,9 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from graph import labels
-from graph.driver import Graph, Transaction
 from graph.records import Row, vector
-from graph.repository import Repository, Tenanted
+from graph.slotted import Slotted
 
 # Texts are cut: they come back only to see which of the question's words they hold.
 FOUND = """
@@ -43,12 +42,8 @@ def _filled(slot: str, names: tuple[str, ...]) -> str:
     return labels.in_slot(labels.narrowed(FOUND, names), slot)
 
 
-class SearchableRepository(Repository):
+class SearchableRepository(Slotted):
     """Finds the ids of one kind (`decision` or `pattern`) in one tenant. `slot` names the vectors in force."""
-
-    def __init__(self, graph: Graph, caller: Tenanted, tx: Transaction | None = None, slot: str = "a") -> None:
-        super().__init__(graph, caller, tx)
-        self.slot = slot
 
     def found(
         self, kind: str, probe: Any, text: str, filters: Mapping[str, Any], *, everything: bool = False

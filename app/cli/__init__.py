@@ -11,6 +11,7 @@ COMMANDS = {
     "migrate": ("app.cli.migrate", "migrate"),
     "keys": ("app.cli.keys", "keys"),
     "doctor": ("app.cli.doctor", "doctor"),
+    "reembed": ("app.cli.reembed", "reembed"),
     "demo": ("app.cli.demo", "demo"),
     "fetch": ("app.cli.fetch", "fetch"),
     "neo4j": ("app.cli.neo4j", "neo4j"),

@@ -2,7 +2,7 @@
 
 import click
 
-from app.bootstrap import embedder, prepare
+from app.bootstrap import embedder_in_force, prepare
 from app.cli.common import settings_and_graph
 
 
@@ -10,5 +10,5 @@ from app.cli.common import settings_and_graph
 def migrate() -> None:
     """Bring the database to the schema of this version; safe to run at any time and from several places at once."""
     settings, graph = settings_and_graph()
-    prepare(settings, graph, embedder(settings))
+    prepare(settings, graph, embedder_in_force(settings, graph))
     click.echo("The database is ready.")

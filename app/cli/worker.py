@@ -3,7 +3,7 @@
 import click
 
 from app import logs
-from app.bootstrap import build_state, embedder
+from app.bootstrap import build_state, embedder_in_force
 from app.cli.common import settings_and_graph
 from app.parent import end_with_parent
 from app.workers.runner import run
@@ -17,4 +17,4 @@ def worker(supervised: bool) -> None:
         end_with_parent()
     settings, graph = settings_and_graph()
     logs.configure(settings.log_level, settings.log_format)
-    run(build_state(settings, graph, embedder(settings)))
+    run(build_state(settings, graph, embedder_in_force(settings, graph)))

@@ -1,4 +1,4 @@
-"""How a fetch tells what it does: a bar on a terminal, a few plain lines elsewhere, nothing when nobody asked."""
+"""How long work tells what it does: a bar on a terminal, a few plain lines elsewhere, nothing when nobody asked."""
 
 import sys
 import threading
@@ -6,14 +6,22 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.progress import Progress as Bar
 
 _LINE_EVERY = 0.25  # of the bytes, where there is no terminal
 
 
 class Progress(Protocol):
-    """What `fetch` reports to. Methods are called from several threads."""
+    """What `fetch`, and other work that takes long, reports to. Methods are called from several threads."""
 
     def started(self, title: str, files: int, size: int) -> None:
         """A fetch of `files` files with together `size` bytes begins."""
@@ -45,23 +53,20 @@ class SilentProgress:
 
 
 class BarProgress:
-    """One bar for each fetch, over all its bytes."""
+    """One bar for each fetch, over all its bytes; `counted`: for other work, over as many things as its size says."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, counted: bool = False) -> None:
+        self._counted = counted
+        measure = (MofNCompleteColumn(),) if counted else (DownloadColumn(), TransferSpeedColumn())
         self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
+            TextColumn("{task.description}"), BarColumn(), *measure, TimeRemainingColumn(), console=console
+        )  # fmt: skip
         self._task: TaskID | None = None
 
     def started(self, title: str, files: int, size: int) -> None:
         """Show a bar."""
         self._bar.start()
-        self._task = self._bar.add_task(f"Fetching {title}", total=size)
+        self._task = self._bar.add_task(title if self._counted else f"Fetching {title}", total=size)
 
     def advanced(self, count: int) -> None:
         """Move the bar."""
@@ -81,8 +86,9 @@ class BarProgress:
 class LineProgress:
     """A line at the start and one for each quarter: what a log file can hold."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, counted: bool = False) -> None:
         self._stream = stream
+        self._counted = counted
         self._lock = threading.Lock()
         self._size = self._done = 0
         self._next = _LINE_EVERY
@@ -90,7 +96,7 @@ class LineProgress:
     def started(self, title: str, files: int, size: int) -> None:
         """Print what is fetched."""
         self._size, self._done, self._next = size, 0, _LINE_EVERY
-        self.note(f"Fetching {title}: {files} files, {size / 1e6:.0f} MB")
+        self.note(f"{title}: {size}" if self._counted else f"Fetching {title}: {files} files, {size / 1e6:.0f} MB")
 
     def advanced(self, count: int) -> None:
         """Print each quarter once."""
@@ -110,12 +116,12 @@ class LineProgress:
         print(text, file=self._stream, flush=True)
 
 
-def console_progress(stream: TextIO | None = None) -> Progress:
-    """Return the progress that suits the stream (default: standard error)."""
+def console_progress(stream: TextIO | None = None, counted: bool = False) -> Progress:
+    """Return the progress that suits the stream (default: standard error); `counted` for work other than fetching."""
     stream = stream or sys.stderr
     if stream.isatty():
-        return BarProgress(Console(file=stream))
-    return LineProgress(stream)
+        return BarProgress(Console(file=stream), counted)
+    return LineProgress(stream, counted)
 
 
 class Reported:

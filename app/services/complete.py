@@ -102,6 +102,7 @@ def settle(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -> Non
         return
     if ready.windows:
         windows = MemoryWindowRepository(parts.graph, caller, tx, parts.space.slot)
+        windows.check_slot()
         if not windows.put([window_row(parts, ready.subject, ready.windows)]):
             raise Outrun
     if ready.more:

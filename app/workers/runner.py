@@ -8,6 +8,7 @@ from types import FrameType
 import structlog
 
 from app.embeddings import EmbedderError
+from app.space_watch import SpaceWatch
 from app.state import State
 from app.workers import LOOPS, Loop
 from graph.errors import GraphError
@@ -26,7 +27,9 @@ def run(parts: State) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    threads = [threading.Thread(target=repeat, args=(loop, parts, stop), name=loop.name) for loop in LOOPS]
+    watch = SpaceWatch(parts, lambda changed: None)
+    watch.start(stop)
+    threads = [threading.Thread(target=repeat, args=(loop, watch, stop), name=loop.name) for loop in LOOPS]
     for thread in threads:
         thread.start()
     # Signals reach the main thread only while it runs Python code.
@@ -36,12 +39,12 @@ def run(parts: State) -> None:
         thread.join()
 
 
-def repeat(loop: Loop, parts: State, stop: threading.Event) -> None:
-    """Work at the loop's pace; while more is waiting, without a pause."""
+def repeat(loop: Loop, watch: SpaceWatch, stop: threading.Event) -> None:
+    """Work at the loop's pace, each time with the state that holds then; while more is waiting, without a pause."""
     while not stop.is_set():
         started = time.monotonic()
         try:
-            more = loop.work(parts)
+            more = loop.work(watch.parts)
         except (GraphError, EmbedderError) as error:
             log.warning("loop_failed", loop=loop.name, reason=type(error).__name__)
             stop.wait(BACK_OFF)

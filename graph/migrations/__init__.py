@@ -44,13 +44,13 @@ MATCH (v:SchemaVersion {name: 'loci', lock_holder: $holder}) REMOVE v.lock_holde
 READ_SPACE = """
 CYPHER 25
 OPTIONAL MATCH (s:SchemaVersion {name: 'embedding'})
-RETURN s.identity AS identity, s.dimensions AS dimensions, s.slot AS slot, s.analyzer AS analyzer
+RETURN s.identity AS identity, s.dimensions AS dimensions, s.slot AS slot, s.analyzer AS analyzer,
+  coalesce(s.model, '') AS model, coalesce(s.former, []) AS former
 """
 WRITE_SPACE = """
 CYPHER 25
 MERGE (s:SchemaVersion {name: 'embedding'})
 ON CREATE SET s.identity = $identity, s.dimensions = $dimensions, s.slot = 'a', s.analyzer = $analyzer
-RETURN s.identity AS identity, s.dimensions AS dimensions, s.slot AS slot, s.analyzer AS analyzer
 """
 INDEX_STATES = "CYPHER 25 SHOW INDEXES YIELD name, state, populationPercent RETURN name, state, populationPercent"
 
@@ -60,12 +60,18 @@ INDEX_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Space:
-    """The vectors in force: the embedder's identity, their length, their slot, and the text analyzer beside them."""
+    """The vectors in force: the embedder's identity, their length, their slot, and the text analyzer beside them.
+
+    `model` is empty while they are those of the settings; once `loci reembed` changed them, it says how the embedder
+    is built (`app.embeddings.spec`), and `former` are the identities that were in force before.
+    """
 
     identity: str
     dimensions: int
     slot: str
     analyzer: str
+    model: str = ""
+    former: tuple[str, ...] = ()
 
 
 def known_versions() -> dict[int, list[str]]:
@@ -112,7 +118,10 @@ def migrate(graph: Graph, wait: float = 120.0) -> int:
 def current_space(graph: Graph) -> Space | None:
     """Return the vectors in force, or None in a database that has none yet."""
     row = graph.read(READ_SPACE)[0]
-    return Space(**row) if row["identity"] else None
+    # Read until nothing changes: in the middle of a commit, a part of what is read may be old and a part new.
+    while (again := graph.read(READ_SPACE)[0]) != row:
+        row = again
+    return Space(**{**row, "former": tuple(row["former"])}) if row["identity"] else None
 
 
 def ensure_space(graph: Graph, identity: str, dimensions: int, analyzer: str) -> Space:
@@ -121,21 +130,42 @@ def ensure_space(graph: Graph, identity: str, dimensions: int, analyzer: str) ->
     Raises:
         Unsupported: the database holds vectors of another model, or its text index has another analyzer.
     """
-    space = Space(**graph.write(WRITE_SPACE, identity=identity, dimensions=dimensions, analyzer=analyzer)[0])
+    graph.write(WRITE_SPACE, identity=identity, dimensions=dimensions, analyzer=analyzer)
+    space = current_space(graph)
+    assert space is not None  # noqa: S101 - written above, and nothing takes it away
     if space.identity != identity:
         raise Unsupported(
             f"The database holds vectors of {space.identity}, but this server is set to {identity}.",
-            "Set LOCI_EMBEDDER and LOCI_EMBEDDING_MODEL back, or start with an empty database.",
+            "Set LOCI_EMBEDDER and LOCI_EMBEDDING_MODEL back, and change the model with `loci reembed`.",
+        )
+    if space.dimensions != dimensions:
+        raise Unsupported(
+            f"The database holds vectors of {space.dimensions} numbers, but the model answers {dimensions} now.",
+            "Set the model back to what it was, and change it with `loci reembed`.",
         )
     if space.analyzer != analyzer:
         raise Unsupported(
             f"The database indexes text with the analyzer {space.analyzer}, but LOCI_ANALYZER is {analyzer}.",
             "Set LOCI_ANALYZER back, or start with an empty database.",
         )
-    _schema(graph, labels.vector_index(space.slot, space.dimensions))
     _schema(graph, labels.text_index(space.analyzer))
-    _await_indexes(graph)
+    make_vector_index(graph, space.slot, space.dimensions)
     return space
+
+
+def make_vector_index(graph: Graph, slot: str, dimensions: int) -> None:
+    """Make the vector index of a slot where it is missing, and wait until all indexes serve.
+
+    Raises:
+        Unavailable, Unsupported: one does not come up.
+    """
+    _schema(graph, labels.vector_index(slot, dimensions))
+    _await_indexes(graph)
+
+
+def drop_vector_index(graph: Graph, slot: str) -> None:
+    """Drop the vector index of a slot."""
+    _schema(graph, labels.drop_vector_index(slot))
 
 
 def index_states(graph: Graph) -> dict[str, str]:
