@@ -11,7 +11,8 @@ import structlog
 
 from app.auth import Principal
 from app.embeddings import EmbedderError
-from app.schemas.memories import MemoryCreate, SearchIn
+from app.schemas.memories import MemoryCreate
+from app.schemas.search import SearchIn
 from app.services.memory_windows import embedded
 from app.services.recall import search
 from app.services.remember import EMBED, draft, job, write
@@ -63,5 +64,10 @@ def warm_up(parts: State) -> None:
 
     with contextlib.suppress(RolledBack):
         parts.graph.transaction(work)
+    ask(parts)
+
+
+def ask(parts: State) -> None:
+    """Run the common searches once."""
     for question in QUESTIONS:
         search(parts, NOBODY, SearchIn().load(question))

@@ -14,9 +14,10 @@ from graph.records import Row, vector
 from graph.repository import Repository, Tenanted
 
 # One row comes back, made of lists: the driver reads lists three times as fast as rows.
-# near and texts: the two arms, best first. every: both, with the neighbours in the session of the first of each arm.
-# seeds: the best of the plain sum, and links: what is reached from them over the names they carry, as
-# [id, [[seed, titled, shared], ...], cosine score, importance, tier, created_at, metadata].
+# near and texts: the two arms, best first; further: memories of which a later stretch is near. every: all three, with
+# the neighbours in the session of the first of each arm. seeds: the best of the plain sum. links: what is reached from
+# them over the names they carry, beside: what stands next to them, named: what carries names of the question. What is
+# reached comes as [what leads there..., id, score, importance, tier, created_at, names, metadata].
 CANDIDATES = """
 CYPHER 25
 CALL () {
@@ -25,29 +26,40 @@ CALL () {
     WHERE m.tenant = $tenant AND m.kind = 'memory' AND m.current = true AND m.expires_at > $now NARROWED
     LIMIT $deep) SCORE AS x
   RETURN count(*) AS near_seen,
-    collect(CASE WHEN all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: x, lex: 0.0} END) AS near
+    collect(CASE WHEN all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: x, lex: 0.0, far: 0.0} END) AS near
+}
+CALL () {
+  MATCH (m:Searchable)
+  SEARCH m IN (VECTOR_INDEX FOR $probe
+    WHERE m.tenant = $tenant AND m.kind = 'window' AND m.current = true AND m.expires_at > $now NARROWED
+    LIMIT $deep) SCORE AS x
+  MATCH (m)-[:WINDOW_OF]->(whole:Memory)
+  WITH whole, max(x) - $further AS far
+  WHERE all(p IN $pieces WHERE whole.metadata CONTAINS p)
+  RETURN collect({m: whole, vs: null, lex: 0.0, far: far}) AS windows
 }
 CALL () {
   MATCH (m:Searchable)
   SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $deep) SCORE AS x
   RETURN count(*) AS texts_seen,
     collect(CASE WHEN x > 0.0 AND m.tenant = $tenant AND m.kind = 'memory' AND m.current AND m.expires_at > $now
-      NARROWED AND all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: null, lex: x} END) AS texts
+      NARROWED AND all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: null, lex: x, far: 0.0} END) AS texts
 }
-CALL (near, texts) {
-  CALL (near, texts) {
-    UNWIND near[..$most] + texts[..$most] AS h
-    RETURN h.m AS m, h.vs AS vs, h.lex AS lex
+CALL (near, windows, texts) {
+  CALL (near, windows, texts) {
+    UNWIND near[..$most] + windows[..$most] + texts[..$most] AS h
+    RETURN h.m AS m, h.vs AS vs, h.lex AS lex, h.far AS far
    UNION ALL
     UNWIND near[..$beside] + texts[..$beside] AS h
     WITH DISTINCT h.m AS a
     MATCH (a)-[:NEXT]-(m:Searchable)
     WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now NARROWED
       AND all(p IN $pieces WHERE m.metadata CONTAINS p)
-    RETURN DISTINCT m, null AS vs, 0.0 AS lex
+    RETURN DISTINCT m, null AS vs, 0.0 AS lex, 0.0 AS far
   }
-  WITH m, max(vs) AS vs, max(lex) AS lex
-  WITH m, lex, coalesce(vs, vector.similarity.cosine(m.EMBEDDING, $v), 0.0) AS vs
+  WITH m, max(vs) AS vs, max(lex) AS lex, max(far) AS far
+  WITH m, lex, far, coalesce(vs, vector.similarity.cosine(m.EMBEDDING, $v), 0.0) AS own
+  WITH m, lex, CASE WHEN far > own THEN far ELSE own END AS vs
   RETURN collect({m: m, vs: vs, lex: lex, next: head(COLLECT { MATCH (m)-[:NEXT]->(n:Memory) RETURN n.id })}) AS every,
     max(vs) AS best_near, max(lex) AS best_text
 }
@@ -57,7 +69,7 @@ CALL (every, best_near, best_text) {
     + (1 - $lexical) * (CASE WHEN 2 * f.vs - 1 > $floor
         THEN (2 * f.vs - 1 - $floor) / (2 * best_near - 1 - $floor) ELSE 0.0 END) ^ $dense_power AS s
   ORDER BY s DESC, a.id LIMIT $seeds
-  RETURN collect(a) AS seeds
+  RETURN collect(a) AS seeds, collect(COUNT { (a)-[:MENTIONS]->() }) AS seed_names
 }
 CALL (seeds) {
   UNWIND range(0, size(seeds) - 1) AS i
@@ -85,13 +97,37 @@ CALL (seeds) {
     sum(CASE WHEN shared THEN w / df ELSE 0.0 END) AS share
   WITH m, collect([i, titled, share]) AS ways, sum(titled + $shared_name * share) AS rank
   ORDER BY rank DESC, m.id LIMIT $targets
-  RETURN collect([m.id, ways, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0),
-    m.importance, m.tier, m.created_at, CASE WHEN $whole THEN m.metadata END]) AS links
+  RETURN collect([ways, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
+    m.created_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS links
+}
+CALL (seeds) {
+  UNWIND CASE WHEN $beside > 0 THEN range(0, size(seeds) - 1) ELSE [] END AS i
+  WITH i, seeds[i] AS a
+  MATCH way = (a)-[:NEXT]-{1,2}(m:Searchable)
+  WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now NARROWED
+    AND all(p IN $pieces WHERE m.metadata CONTAINS p)
+  WITH i, m, CASE WHEN startNode(head(relationships(way))) = a THEN length(way) ELSE -length(way) END AS step
+  RETURN collect([i, step, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
+    m.created_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS beside
+}
+CALL () {
+  UNWIND $named AS id
+  MATCH (e:Entity {tenant: $tenant, id: id})
+  WITH e, COUNT { (e)<-[:MENTIONS]-() } AS df
+  WHERE NOT e.noise AND 0 < df <= $most_shared
+  MATCH (e)<-[r:MENTIONS]-(m:Memory)
+  WHERE m.tenant = $tenant AND m.current AND m.expires_at > $now NARROWED
+    AND all(p IN $pieces WHERE m.metadata CONTAINS p)
+  WITH m, sum(log(1 + $total / df) * CASE WHEN r.about THEN 1.5 ELSE 1.0 END) AS weight
+  ORDER BY weight DESC, m.id LIMIT $targets
+  RETURN collect([weight, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
+    m.created_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS named
 }
 RETURN [f IN every | f.m.id] AS ids, [f IN every | f.vs] AS near_scores, [f IN every | f.lex] AS text_scores,
   [f IN every | f.next] AS nexts, [f IN every | f.m.importance] AS importances, [f IN every | f.m.tier] AS tiers,
   [f IN every | f.m.created_at] AS created, CASE WHEN $whole THEN [f IN every | f.m.metadata] ELSE [] END AS metadata,
-  [s IN seeds | s.id] AS seeds, links, near_seen, size(near) AS near_kept, texts_seen, size(texts) AS texts_kept
+  [s IN seeds | s.id] AS seeds, seed_names, links, beside, named, near_seen, size(near) AS near_kept, texts_seen,
+  size(texts) AS texts_kept
 """
 NEAREST = """
 CYPHER 25
@@ -102,6 +138,17 @@ SEARCH m IN (VECTOR_INDEX FOR $probe
 WITH count(*) AS seen, collect(CASE WHEN all(p IN $pieces WHERE m.metadata CONTAINS p)
   THEN [m.id, x, CASE WHEN $whole THEN m.metadata END] END) AS found
 RETURN seen, found
+"""
+# Memories of which a stretch beyond the reach of their own vector is near.
+FURTHER = """
+CYPHER 25
+MATCH (m:Searchable)
+SEARCH m IN (VECTOR_INDEX FOR $probe
+  WHERE m.tenant = $tenant AND m.kind = 'window' AND m.current = true AND m.expires_at > $now NARROWED
+  LIMIT $deep) SCORE AS x
+MATCH (m)-[:WINDOW_OF]->(whole:Memory)
+WITH whole, max(x) AS x WHERE all(p IN $pieces WHERE whole.metadata CONTAINS p)
+RETURN collect([whole.id, x, CASE WHEN $whole THEN whole.metadata END]) AS found
 """
 WORDED = """
 CYPHER 25
@@ -126,6 +173,12 @@ CALL (text) {
 RETURN collect(df) AS dfs, collect(coalesce(top, 0.0)) AS tops
 """
 TOTAL = "CYPHER 25 MATCH (m:Memory {tenant: $tenant}) WHERE m.created_at >= 0 RETURN count(m) AS total"
+VECTORS = """
+CYPHER 25
+UNWIND $ids AS id
+MATCH (m:Memory {tenant: $tenant, id: id}) WHERE m.EMBEDDING IS NOT NULL
+RETURN m.id AS id, m.EMBEDDING AS vector
+"""
 SAME_TEXT = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, content_hash: $content_hash})
@@ -163,6 +216,11 @@ class RecallRepository(Repository):
         """Return `{seen, found: [[id, score, metadata], ...]}`, nearest first; scores are (1 + cosine) / 2."""
         return self._row(NEAREST, filters, probe=vector(vector_of_question), **parameters)
 
+    def further(self, filters: Mapping[str, Any], vector_of_question: Any, **parameters: Any) -> list[Any]:
+        """Return `[id, score, metadata]` of memories by their best stretch beyond their own vector; as `nearest`."""
+        found: list[Any] = self._row(FURTHER, filters, probe=vector(vector_of_question), **parameters)["found"]
+        return found
+
     def worded(self, filters: Mapping[str, Any], text: str, **parameters: Any) -> Row:
         """Return `{seen, found: [[id, score, metadata], ...]}` of a Lucene query; scores are BM25."""
         return self._row(WORDED, filters, text=text, **parameters)
@@ -175,6 +233,11 @@ class RecallRepository(Repository):
     def total(self) -> int:
         """Return how many memories the tenant has."""
         return int(self.read(TOTAL)[0]["total"])
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, list[float]]:
+        """Return the vectors of memories by id; one that has none yet is left out."""
+        found = self.read(labels.in_slot(VECTORS, self.slot), ids=list(ids))
+        return {row["id"]: row["vector"] for row in found}
 
     def same_text(self, filters: Mapping[str, Any], content_hash: str) -> str | None:
         """Return the oldest memory whose text has this hash."""

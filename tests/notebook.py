@@ -7,7 +7,8 @@ from typing import Any
 from app.auth import Principal
 from app.embeddings.hashing import HashingEmbedder
 from app.ids import new_id
-from app.schemas.memories import MemoryCreate, SearchIn
+from app.schemas.memories import MemoryCreate
+from app.schemas.search import SearchIn
 from app.services.recall import Hit, search
 from app.services.remember import remember
 from app.state import State
@@ -44,7 +45,7 @@ class Notebook:
 
     def hits(self, query: str, **fields: Any) -> list[Hit]:
         """Search and return the hits."""
-        return search(self.parts, self.caller, SearchIn().load({"query": query, **fields}))
+        return search(self.parts, self.caller, SearchIn().load({"query": query, **fields})).hits
 
     def ask(self, query: str, **fields: Any) -> list[str]:
         """Search and return the texts found."""

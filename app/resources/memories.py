@@ -17,10 +17,9 @@ from app.schemas.memories import (
     MemoryFilter,
     MemoryOut,
     MemoryUpdate,
-    SearchIn,
-    SearchOut,
 )
 from app.schemas.moments import AsOfArgs
+from app.schemas.search import SearchIn, SearchOut
 from app.services.batch import remember_each
 from app.services.forget import delete_memory
 from app.services.listing import Listing
@@ -86,12 +85,19 @@ class MemorySearch(MethodView):
         stay fixed; when nothing is that close, `data` is empty. Confidential and archived memories are left out unless
         asked for.
         """
-        hits = search(state(), principal(), body)
+        found = search(state(), principal(), body)
         data = [
-            {"memory": memory_shown(hit.memory), "score": hit.score, "distance": round(1 - hit.score, 6)}
-            for hit in hits
+            {
+                "memory": memory_shown(hit.memory),
+                "score": hit.score,
+                "distance": round(1 - hit.score, 6),
+                "confidence": hit.confidence,
+                **({} if hit.explanation is None else {"explanation": hit.explanation}),
+            }
+            for hit in found.hits
         ]
-        return {"query": body["query"], "data": data}
+        answer = {"query": body["query"], "data": data, "no_relevant_memory": found.no_relevant_memory}
+        return answer if found.explanation is None else {**answer, "explanation": found.explanation}
 
 
 @blueprint.route("/batch")

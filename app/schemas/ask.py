@@ -4,7 +4,8 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.schemas.common import IsoTime, Text, UnixTime
-from app.schemas.memories import SearchIn, one_of
+from app.schemas.memories import one_of
+from app.schemas.search import SearchIn
 
 METHODS = ("model", "extractive")
 
@@ -13,7 +14,7 @@ class AskIn(SearchIn):
     """A question. Filters are those of a search."""
 
     class Meta(SearchIn.Meta):
-        exclude = ("query", "search_mode", "arms", "compress", "max_context_tokens")
+        exclude = ("query", "search_mode", "arms", "weights", "explain", "collapse", "compress", "max_context_tokens")
 
     question = Text(
         10_000, blank=False, required=True, metadata={"description": "The question.", "example": "When do we deploy?"}

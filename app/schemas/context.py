@@ -6,7 +6,8 @@ from marshmallow import fields, validate
 from app.schemas.agents import Name
 from app.schemas.blocks import BlockOut
 from app.schemas.common import Fraction, Id, Schema, Text
-from app.schemas.memories import MODES, TYPES, one_of
+from app.schemas.memories import TYPES, one_of
+from app.schemas.search import MODES
 
 
 class ContextIn(Schema):

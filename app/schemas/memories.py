@@ -25,8 +25,6 @@ from app.schemas.common import (
 TYPES = ("fact", "event", "insight", "task", "preference", "entity_reference", "system")
 TIERS = ("hot", "warm", "cold")
 VISIBILITIES = ("private", "confidential")
-MODES = ("hybrid", "semantic", "keyword")
-ARMS = ("vectors", "words", "session", "graph")
 LONGEST = 50_000
 SLUG = validate.Regexp(
     # `(?!\n)`: to Python, `$` also matches before a final line feed; \Z is unknown to readers of the API document.
@@ -282,61 +280,3 @@ class MemoryFilter(Schema):
     archived_only = fields.Boolean(load_default=False, metadata={"description": "Archived ones alone."})
     include_superseded = fields.Boolean(load_default=False, metadata={"description": "Also ones that were replaced."})
     include_embeddings = fields.Boolean(load_default=False, metadata={"description": "Add `embedding` to each."})
-
-
-class SearchIn(Schema):
-    """A search. Results come best first; `score` is between 0 and 1."""
-
-    query = Text(
-        10_000, blank=False, required=True, metadata={"description": "The question.", "example": "when do we deploy?"}
-    )
-    agent_id = Name(metadata={"description": "Agent UUID or name; all agents when absent."})
-    limit = fields.Integer(
-        load_default=10, validate=validate.Range(1, 100, error="must lie between {min} and {max}"),
-        metadata={"description": "Most hits to return.", "example": 10},
-    )  # fmt: skip
-    min_score = Fraction(metadata={"description": "Leave out hits below this score.", "example": 0.3})
-    threshold = Fraction(
-        metadata={"description": "Same as `min_score`, for older clients.", "example": 0.3, "deprecated": True}
-    )
-    search_mode = Text(
-        load_default="hybrid", validate=[one_of(MODES)], metadata={"description": "`hybrid`, `semantic` or `keyword`."}
-    )
-    arms = fields.List(
-        Text(validate=[one_of(ARMS)]), validate=validate.Length(1, error="must name at least one arm"),
-        metadata={"description": "Only these arms of a hybrid search, to see what each is worth; absent: all."},
-    )  # fmt: skip
-    metadata_filter = fields.Dict(
-        load_default=dict, metadata={"description": "Keys and values a hit's metadata must have."}
-    )
-    include_confidential = fields.Boolean(load_default=False, metadata={"description": "Also confidential ones."})
-    include_archived = fields.Boolean(load_default=False, metadata={"description": "Also archived ones."})
-    project = Text(100, metadata={"description": "Project slug; all projects when absent."})
-    session_id = Id(metadata={"description": "Only this session."})
-    tier = Text(validate=[one_of(TIERS)], metadata={"description": "Only this tier."})
-    memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Only this kind."})
-    min_importance = Fraction(metadata={"description": "Leave out less important ones.", "example": 0.5})
-    user_id = Text(255, metadata={"description": "Only this end user's."})
-    compress = fields.Boolean(
-        load_default=False, metadata={"description": "Shorten the texts to their best sentences."}
-    )
-    max_context_tokens = fields.Integer(
-        validate=validate.Range(1, 1_000_000, error="must lie between {min} and {max}"),
-        metadata={"description": "Beside `compress`: tokens all texts together may take.", "example": 1000},
-    )
-
-
-class HitOut(ma.Schema):
-    """One hit."""
-
-    memory = fields.Nested(MemoryOut, metadata={"description": "The memory."})
-    score = fields.Float(metadata={"description": "0 to 1; 0.9 and above means nearly the same text.", "example": 0.81})
-    distance = fields.Float(metadata={"description": "1 minus the score.", "example": 0.19})
-
-
-class SearchOut(ma.Schema):
-    """Hits, best first."""
-
-    object = fields.Constant("search_results", metadata={"description": "Always `search_results`."})
-    query = fields.String(metadata={"description": "The question as sent."})
-    data = fields.List(fields.Nested(HitOut), metadata={"description": "Hits, best first."})

@@ -5,7 +5,6 @@ An answer is made as events, so that it can be told while it is being made: `hit
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.auth import Principal
 from app.clock import iso
@@ -22,8 +21,8 @@ from graph.records import Row
 Event = tuple[str, Row]
 
 NOTHING = "Nothing that is remembered answers this question."
-# Below it, texts are unrelated: no model is asked about them. Below the other, a sentence of them is no answer.
-RELATED, ANSWERING = 0.3, 0.45
+# Below it, texts are unrelated: no model is asked about them.
+RELATED = 0.3
 
 
 @dataclass
@@ -138,12 +137,9 @@ def ask(parts: State, caller: Principal, body: Row, streaming: bool = False) -> 
         EmbedderError: the question cannot be embedded now.
     """
     model = None if body.get("method") == "extractive" else chosen_model(parts, caller, {})
-    found: Any = search(parts, caller, {**body, "query": body["question"], "search_mode": "hybrid"})
-    hits = list(getattr(found, "hits", found))
-    nothing = getattr(found, "no_relevant_memory", None)
-    top = max((hit.score for hit in hits), default=0.0)
-    kept = [hits[at] for at in distinct([hit.memory["content"] for hit in hits])]
-    answerable = top >= ANSWERING if nothing is None else not nothing
+    found = search(parts, caller, {**body, "query": body["question"], "search_mode": "hybrid"})
+    kept = [found.hits[at] for at in distinct([hit.memory["content"] for hit in found.hits])]
+    answerable = not found.no_relevant_memory
     return Answer(parts, body["question"], fitted(kept, body["max_tokens"]), answerable, model, streaming)
 
 

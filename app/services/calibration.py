@@ -7,8 +7,11 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal, TypeAlias
 
 from app.services.rankers import Ranked
+
+Confidence: TypeAlias = Literal["high", "medium", "low"]
 
 SAME = 0.9
 BELOW_SAME = 0.89
@@ -28,6 +31,8 @@ class Calibration:
     Evidence for a question is the best cosine among the first hits, placed between the model's floor (0) and 1, plus
     `words` times the share of the question's word weight that the best text match has. `levels` turns evidence into the
     score of the first hit, straight between its points; later hits fall with the `fall` power of their ranking score.
+    At evidence `answers` and more a question counts as answered, at `sure` and more surely so; in a search by meaning
+    alone the best cosine decides, by `cosine_answers` and `cosine_sure`.
     """
 
     words: float = 0.45
@@ -35,10 +40,18 @@ class Calibration:
         (0.0, 0.0), (0.30, 0.10), (0.57, 0.40), (0.75, 0.62), (1.0, 0.80), (1.4, BELOW_SAME),
     )  # fmt: skip
     fall: float = 0.5
+    answers: float = 0.595
+    sure: float = 0.78
+    cosine_answers: float = 0.68
+    cosine_sure: float = 0.75
 
 
-# Fitted on bge-small: at evidence 0.63, nine in ten questions about absent facts lie below and nine in ten answered
-# ones above. Other models start from the same map over their own floor, until they are fitted.
+# A keyword score, which knows nothing of meaning: about half and three quarters of what a good match has.
+KEYWORD_ANSWERS, KEYWORD_SURE = 0.7, 0.8
+
+# Fitted on bge-small: below evidence 0.595 lie nine in ten questions about absent facts, and one in ten of those that
+# can be answered; above 0.78 one in thirty of the absent ones. Other models start from the same map over their own
+# floor, until they are fitted.
 DEFAULT = Calibration()
 CALIBRATIONS: dict[str, Calibration] = {"local:bge-small-en-v1.5-q": DEFAULT}
 
@@ -70,6 +83,23 @@ def hybrid_scores(order: Sequence[Ranked], floor: float, reach: float, model: Ca
         share = min(share, max(each.score, 0.0) / top if top > 0 else 0.0)
         scores.append(level * share**model.fall)
     return scores
+
+
+def confidence(score: float, mode: str, model: Calibration) -> Confidence:
+    """Return how sure a hit with this score answers its question; `low` says that it most likely does not.
+
+    `mode` is the search mode that the score comes from.
+    """
+    match mode:
+        case "semantic":
+            answers, sure = model.cosine_answers, model.cosine_sure
+        case "keyword":
+            answers, sure = KEYWORD_ANSWERS, KEYWORD_SURE
+        case _:
+            answers, sure = between(model.answers, model.levels), between(model.sure, model.levels)
+    if score < answers:
+        return "low"
+    return "high" if score >= sure else "medium"
 
 
 def keyword_scores(order: Sequence[Ranked]) -> list[float]:

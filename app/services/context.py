@@ -73,7 +73,7 @@ def found(parts: State, caller: Principal, body: Row, limit: int) -> list[Hit]:
     """
     excluded = set(body.get("exclude_memory_ids", ()))
     wanted = {"search_mode": "hybrid", **body, "limit": limit + len(excluded) + SPARE}
-    hits = [hit for hit in search(parts, caller, wanted) if hit.memory["id"] not in excluded]
+    hits = [hit for hit in search(parts, caller, wanted).hits if hit.memory["id"] not in excluded]
     return [hits[at] for at in distinct([hit.memory["content"] for hit in hits])][:limit]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from app.answers import memory_shown, shown
 from app.auth import Principal
 from app.schemas.decisions import DecisionCheck
-from app.schemas.memories import SearchIn
+from app.schemas.search import SearchIn
 from app.services.decisions import check
 from app.services.recall import search
 from app.state import State
@@ -56,7 +56,7 @@ def _known(parts: State, caller: Principal, links: ProjectLinkRepository, change
         "min_score": wanted["min_score"],
     }
     decisions = check(parts, caller, DecisionCheck().load(asked))
-    memories = search(parts, caller, SearchIn().load(asked))
+    memories = search(parts, caller, SearchIn().load(asked)).hits
     return {
         "relevant_decisions": [{"decision": shown(decision), "score": score} for decision, score in decisions],
         "relevant_memories": [{"memory": memory_shown(hit.memory), "score": hit.score} for hit in memories],

@@ -1,10 +1,12 @@
-"""Ranking as pure functions over numbers: fusion, session spread, name hop, small boosts. Nothing here does I/O.
+"""Ranking as pure functions over numbers: fusion, session spread, names, hop, walk, boosts. Nothing here does I/O.
 
 The formulae and what each part is worth are in docs/recall.md.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,9 +14,13 @@ class Weights:
     """One setting for chats and passages alike.
 
     `lexical` and 1 - `lexical` weigh the two arms after their powers. `from_previous` and `from_next` are what a memory
-    takes over from its neighbours in the session. A hop from one of `seeds` gives `hop` times the seed's score times
-    (titled + `shared_name` times shared); a target that no arm had found enters with `unseen` times its dense part. The
-    first `fixed` keep their places whatever hops in; a cosine of at least `same` is put before everything.
+    takes over from its neighbours in the session. A memory that carries names of the question gains `named` at most. A
+    hop from one of `seeds` gives `hop` times the seed's score times (titled + `shared_name` times shared). A walk from
+    the same seeds gives `walk` at most: its steps go to what a seed's names lead to (1, and `shared_name` for shared
+    ones) and to each neighbour in the session (`beside`); the second step counts `second`, and a target with more than
+    `crowded` names is worth less. A target that no arm had found enters with `unseen` times its dense part. `boost` is
+    how much recency, importance and tier count. A stretch further down in a long memory counts `further` less than its
+    cosine. The first `fixed` keep their places whatever hops in; a cosine of at least `same` is put before everything.
     """
 
     lexical: float = 0.4
@@ -26,6 +32,13 @@ class Weights:
     hop: float = 0.4
     shared_name: float = 0.3
     asked_name: float = 0.2
+    named: float = 0.15
+    walk: float = 0.2
+    beside: float = 0.3
+    second: float = 0.5
+    crowded: int = 8
+    boost: float = 1.0
+    further: float = 0.08
     unseen: float = 0.9
     fixed: int = 2
     same: float = 0.985
@@ -35,7 +48,7 @@ class Weights:
 class Candidate:
     """A memory that may answer: `cosine` to the question, raw `lexical` score, the id of the `next` in its session.
 
-    `created_at` is epoch milliseconds.
+    `created_at` is epoch milliseconds; `names` is how many names the memory carries.
     """
 
     id: str
@@ -45,6 +58,7 @@ class Candidate:
     importance: float = 0.5
     tier: str = "warm"
     created_at: int = 0
+    names: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,50 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A memory that carries names of the question, and their rarities summed."""
+
+    target: Candidate
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A memory `step` places after (before: negative) the seed with this index in its session; one or two."""
+
+    target: Candidate
+    seed: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What the graph leads to besides the arms' own candidates. `seeds` are ids among those, as links count them."""
+
+    seeds: Sequence[str] = ()
+    links: Sequence[Link] = ()
+    named: Sequence[Named] = ()
+    beside: Sequence[Beside] = ()
+
+    def targets(self) -> Iterable[Candidate]:
+        """Return every memory reached, some more than once."""
+        several: tuple[Sequence[Link | Named | Beside], ...] = (self.links, self.named, self.beside)
+        return [each.target for reached in several for each in reached]
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What a ranking score is made of: `spread * boost + named + hop + walk`; `base` is `spread` less the session."""
+
+    base: float = 0.0
+    spread: float = 0.0
+    boost: float = 1.0
+    named: float = 0.0
+    hop: float = 0.0
+    walk: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
     """A memory in its final place. `score` is at least 0 and only compares within one question."""
 
@@ -63,6 +121,7 @@ class Ranked:
     score: float
     cosine: float
     lexical: float
+    gains: Gains = field(default=Gains(), compare=False)
 
 
 DAY_MS = 86_400_000
@@ -116,53 +175,153 @@ def hops(seeds: Sequence[float], links: Sequence[Link], weights: Weights) -> dic
     return gain
 
 
+def named(found: Sequence[Named], near: Mapping[str, float], weights: Weights) -> dict[str, float]:
+    """Return what memories gain for carrying names of the question; `near` is their plain dense part by id."""
+    most = max((each.weight for each in found), default=0.0)
+    return {each.target.id: weights.named * _over(each.weight, most) * near[each.target.id] for each in found}
+
+
+def walk(
+    seeds: Sequence[float], reached: Reached, near: Mapping[str, float], names: Mapping[str, int], weights: Weights
+) -> dict[str, float]:
+    """Return what memories gain from a walk of two steps that starts at the seeds, the largest gain being `walk`.
+
+    It is the beginning of a personalised PageRank: a seed's square starts it, each step shares out what it holds among
+    the ways on. `seeds` are their scores; `near` is the plain dense part of everything reached, by which its share
+    counts, so that a walk never leads away from the question.
+    """
+    total = sum(score**2 for score in seeds)
+    arrived: dict[str, float] = defaultdict(float)
+    for at, score in enumerate(seeds if total > 0 else ()):
+        around = {each.step: each.target.id for each in reached.beside if each.seed == at}
+        first = _ways(at, reached.links, around, weights)
+        whole = sum(first.values())
+        for id, way in first.items():
+            arrived[id] += score**2 / total * way / whole
+        for step in (1, -1):
+            if step not in around:
+                continue
+            onward = [reached.seeds[at], *([around[2 * step]] if 2 * step in around else [])]
+            share = weights.second * score**2 / total * first[around[step]] / whole / len(onward)
+            for next_id in onward:
+                arrived[next_id] += share
+    worth = {
+        id: value * near[id] / math.sqrt(max(1.0, names.get(id, 0) / weights.crowded)) for id, value in arrived.items()
+    }
+    most = max(worth.values(), default=0.0)
+    return {id: weights.walk * _over(value, most) for id, value in worth.items()}
+
+
+def _ways(at: int, links: Sequence[Link], around: Mapping[int, str], weights: Weights) -> dict[str, float]:
+    """Return the ways on from one seed: shares of its titled and shared names, and its neighbours."""
+    titled = {link.target.id: way[1] for link in links for way in link.ways if way[0] == at}
+    shared = {link.target.id: way[2] for link in links for way in link.ways if way[0] == at}
+    ways: dict[str, float] = defaultdict(float)
+    for amounts, weight in ((titled, 1.0), (shared, weights.shared_name)):
+        whole = sum(amounts.values())
+        for id, amount in amounts.items():
+            if amount > 0:
+                ways[id] += weight * amount / whole
+    for step in (1, -1):
+        if step in around:
+            ways[around[step]] += weights.beside
+    return ways
+
+
 def boost(memory: Candidate, now: int) -> float:
     """Return a factor between 0.9 and 1.1 for importance, tier and recency: it breaks ties and buries nothing."""
-    age = max(now - memory.created_at, 0) / DAY_MS
-    recency = 1 + 0.03 * (2 * 0.5 ** (age / HALF_LIFE_DAYS) - 1)
-    importance = 1 + 0.08 * (min(max(memory.importance, 0.0), 1.0) - 0.5)
-    return float(recency * importance * TIERS.get(memory.tier, 1.0))
+    return math.prod(boosts(memory.importance, memory.tier, memory.created_at, now).values())
 
 
-def ranked(
-    found: Sequence[Candidate],
-    seeds: Sequence[str],
-    links: Sequence[Link],
-    floor: float,
-    now: int,
-    weights: Weights,
-) -> list[Ranked]:
-    """Return all memories in final order, ties by id.
+def boosts(importance: float, tier: str, created_at: int, now: int) -> dict[str, float]:
+    """Return the factors of `boost` by name, each centred on 1. Times are epoch milliseconds."""
+    age = max(now - created_at, 0) / DAY_MS
+    return {
+        "recency": 1 + 0.03 * (2 * 0.5 ** (age / HALF_LIFE_DAYS) - 1),
+        "importance": 1 + 0.08 * (min(max(importance, 0.0), 1.0) - 0.5),
+        "tier": TIERS.get(tier, 1.0),
+    }
 
-    `seeds` are ids among `found`, in the order that `Link.ways` counts them.
-    """
+
+def ranked(found: Sequence[Candidate], reached: Reached, floor: float, now: int, weights: Weights) -> list[Ranked]:
+    """Return all memories in final order, ties by id."""
     base = fused(found, floor, weights)
     score = spread(base, found, weights)
     top = max(score.values(), default=0.0)
     score = {id: _over(value, top) for id, value in score.items()}
     known = {c.id: c for c in found}
     best_near = max((c.cosine for c in found), default=0.0)
-    for link in links:
-        if link.target.id not in known:
-            near = dense_part(link.target.cosine, best_near, floor, weights.dense_power)
-            score[link.target.id] = weights.unseen * (1 - weights.lexical) * _over(near, top)
-            known[link.target.id] = link.target
-    score = {id: value * boost(known[id], now) for id, value in score.items()}
-    order = sorted(score, key=lambda id: (-score[id], id))
-    gain = hops([score.get(seed, 0.0) for seed in seeds], links, weights)
-    final = {id: value + gain.get(id, 0.0) for id, value in score.items()}
-    return placed(order, final, known, weights)
+    for target in reached.targets():
+        if target.id not in known:
+            dense = dense_part(target.cosine, best_near, floor, weights.dense_power)
+            score[target.id] = weights.unseen * (1 - weights.lexical) * _over(dense, top)
+            known[target.id] = target
+    near = {id: dense_part(c.cosine, best_near, floor, 1.0) for id, c in known.items()}
+    factors = {id: 1 + weights.boost * (boost(c, now) - 1) for id, c in known.items()}
+    by_name = named(reached.named, near, weights)
+    before = {id: value * factors[id] + by_name.get(id, 0.0) for id, value in score.items()}
+    order = sorted(before, key=lambda id: (-before[id], id))
+    seeds = [before.get(seed, 0.0) for seed in reached.seeds]
+    hopped = hops(seeds, reached.links, weights)
+    # An arm does not count names: only what the graph leads to does.
+    names = {c.id: c.names for c in (*found, *reached.targets())}
+    walked = walk(seeds, reached, near, names, weights)
+    gains = {
+        id: Gains(
+            base=_over(base.get(id, 0.0), top),
+            spread=score[id],
+            boost=factors[id],
+            named=by_name.get(id, 0.0),
+            hop=hopped.get(id, 0.0),
+            walk=walked.get(id, 0.0),
+        )
+        for id in known
+    }
+    final = {id: before[id] + gains[id].hop + gains[id].walk for id in known}
+    return placed(order, final, known, gains, weights)
 
 
 def placed(
-    order: Sequence[str], final: Mapping[str, float], known: Mapping[str, Candidate], weights: Weights
+    order: Sequence[str],
+    final: Mapping[str, float],
+    known: Mapping[str, Candidate],
+    gains: Mapping[str, Gains],
+    weights: Weights,
 ) -> list[Ranked]:
     """Return the final order: the same text first, then the best before the hop, then by final score."""
     same = sorted((id for id in order if known[id].cosine >= weights.same), key=lambda id: (-known[id].cosine, id))
     first = list(dict.fromkeys([*same, *order[: weights.fixed]]))
     rest = sorted((id for id in order if id not in set(first)), key=lambda id: (-final[id], id))
-    return [Ranked(id, final[id], known[id].cosine, known[id].lexical) for id in [*first, *rest]]
+    return [Ranked(id, final[id], known[id].cosine, known[id].lexical, gains[id]) for id in [*first, *rest]]
 
 
 def _over(value: float, top: float) -> float:
     return value / top if top > 0 else 0.0
+
+
+def diverse(
+    ids: Sequence[str],
+    scores: Mapping[str, float],
+    vectors: Mapping[str, Sequence[float]],
+    diversity: float,
+    most: int,
+) -> list[str]:
+    """Return `most` of `ids` that answer and differ: maximal marginal relevance (Carbonell, Goldstein 1998).
+
+    `diversity` 0 takes the best scores, 1 only cares for difference; what has no vector counts as different from all.
+    """
+    left, kept = list(ids), list[str]()
+    nearest = dict.fromkeys(left, 0.0)
+    while left and len(kept) < most:
+        best = max(left, key=lambda id: (1 - diversity) * scores[id] - diversity * nearest[id])
+        left.remove(best)
+        kept.append(best)
+        for id in left:
+            if id in vectors and best in vectors:
+                nearest[id] = max(nearest[id], _cosine(vectors[id], vectors[best]))
+    return kept
+
+
+def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    size = math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / size if size else 0.0

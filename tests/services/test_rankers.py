@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from app.services import calibration, rankers
 from app.services.calibration import DEFAULT
-from app.services.rankers import Candidate, Link, Ranked, Weights
+from app.services.rankers import Beside, Candidate, Link, Named, Ranked, Reached, Weights
 
 WEIGHTS = Weights()
 FLOOR = 0.45
 NOW = 1_800_000_000_000
+ALONE = Reached()
 DAY = rankers.DAY_MS
 
 ids = st.text("abcdefgh", min_size=1, max_size=3)
@@ -35,29 +36,30 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> tuple[list[Candidate], list[str], list[Link]]:
-    """Draw what a query brings: candidates, seeds among them, and links from the seeds to known and new memories."""
+def asked(draw: st.DrawFn) -> tuple[list[Candidate], Reached]:
+    """Draw what a query brings: candidates, seeds among them, and what leads from those to known and new memories."""
     found = draw(candidates())
     seeds = [c.id for c in found[: draw(st.integers(0, 3))]]
     amount = st.floats(0, 5)
-    targets = draw(st.lists(st.sampled_from([*(c.id for c in found), "new1", "new2"]), unique=True, max_size=5))
-    links = [
-        Link(
-            Candidate(target, draw(st.floats(-1, 0.98)), 0.0),
-            draw(
-                st.lists(st.tuples(st.integers(0, len(seeds) - 1), amount, amount), max_size=3)
-                if seeds
-                else st.just([])
-            ),
-        )
-        for target in targets
-    ]
-    return found, seeds, links
+    names = st.lists(st.sampled_from([*(c.id for c in found), "new1", "new2"]), unique=True, max_size=5)
+
+    def target(name: str) -> Candidate:
+        return Candidate(name, draw(st.floats(-1, 0.98)), 0.0, names=draw(st.integers(0, 40)))
+
+    seed = st.integers(0, len(seeds) - 1) if seeds else st.nothing()
+    ways = st.lists(st.tuples(seed, amount, amount), max_size=3) if seeds else st.just([])
+    beside = [Beside(target(name), draw(seed), step) for name, step in zip("wxyz", (1, 2, -1, -2), strict=True)]
+    return found, Reached(
+        seeds=seeds,
+        links=[Link(target(name), draw(ways)) for name in draw(names)],
+        named=[Named(target(name), draw(amount)) for name in draw(names)],
+        beside=draw(st.sampled_from([[], beside[:1], beside])) if seeds else [],
+    )
 
 
-def order_of(found: list[Candidate], seeds: list[str] | None = None, links: list[Link] | None = None) -> list[str]:
+def order_of(found: list[Candidate], reached: Reached = ALONE) -> list[str]:
     """Return the ids in final order."""
-    return [each.id for each in rankers.ranked(found, seeds or [], links or [], FLOOR, NOW, WEIGHTS)]
+    return [each.id for each in rankers.ranked(found, reached, FLOOR, NOW, WEIGHTS)]
 
 
 class TestFusion:
@@ -102,14 +104,14 @@ class TestNameHop:
     def test_a_memory_about_what_the_seed_mentions_comes_in(self) -> None:
         found = [Candidate(f"c{i}", 0.8 - i / 20, 5.0 - i) for i in range(6)]
         links = [Link(Candidate("linked", 0.5, 0.0), [(0, 1.0, 0.0)])]
-        without, with_hop = order_of(found), order_of(found, ["c0"], links)
+        without, with_hop = order_of(found), order_of(found, Reached(["c0"], links))
         assert "linked" not in without
-        assert with_hop.index("linked") == 3
+        assert with_hop.index("linked") == 2
 
     def test_the_first_two_keep_their_places(self) -> None:
         found = [Candidate("a", 0.8, 5.0), Candidate("b", 0.79, 4.8), Candidate("c", 0.78, 4.7)]
         links = [Link(found[2], [(0, 9.0, 9.0)])]
-        assert order_of(found, ["a"], links)[:2] == ["a", "b"]
+        assert order_of(found, Reached(["a"], links))[:2] == ["a", "b"]
 
     def test_the_best_way_counts_and_ways_do_not_add_up(self) -> None:
         target = Candidate("t", 0.5, 0.0)
@@ -121,6 +123,77 @@ class TestNameHop:
         titled, shared = Candidate("titled", 0.5, 0.0), Candidate("shared", 0.5, 0.0)
         gain = rankers.hops([1.0], [Link(titled, [(0, 2.0, 0.0)]), Link(shared, [(0, 0.0, 3.0)])], WEIGHTS)
         assert gain["titled"] > gain["shared"] > 0
+
+
+NEAR = {"a": 1.0, "b": 0.8, "c": 0.4, "d": 0.8}
+
+
+def place(id: str, names: int = 0) -> Candidate:
+    """Return a memory of which only the id and the number of names matter."""
+    return Candidate(id, 0.5, 0.0, names=names)
+
+
+class TestNamed:
+    def test_the_rarer_name_is_worth_more_and_the_best_all_of_it(self) -> None:
+        found = [Named(place("a"), 4.0), Named(place("b"), 2.0)]
+        assert rankers.named(found, {"a": 1.0, "b": 1.0}, WEIGHTS) == {"a": WEIGHTS.named, "b": WEIGHTS.named / 2}
+
+    def test_a_name_alone_does_not_make_an_answer(self) -> None:
+        gain = rankers.named([Named(place("a"), 4.0), Named(place("c"), 4.0)], NEAR, WEIGHTS)
+        assert gain["c"] == pytest.approx(0.4 * gain["a"])
+
+    def test_it_brings_what_no_arm_had_found(self) -> None:
+        found = [Candidate(f"c{i}", 0.8 - i / 100, 0.0) for i in range(3)]
+        assert "named" in order_of(found, Reached(named=[Named(Candidate("named", 0.6, 0.0), 3.0)]))
+
+
+class TestWalk:
+    def test_it_goes_two_steps_along_a_session(self) -> None:
+        beside = [Beside(place("b"), 0, 1), Beside(place("c"), 0, 2)]
+        gain = rankers.walk([1.0], Reached(["a"], beside=beside), NEAR, {}, WEIGHTS)
+        assert gain["b"] == WEIGHTS.walk
+        assert 0 < gain["c"] < gain["b"]
+
+    def test_the_way_back_is_one_of_the_ways(self) -> None:
+        gain = rankers.walk([1.0], Reached(["a"], beside=[Beside(place("b"), 0, 1)]), NEAR, {}, WEIGHTS)
+        assert 0 < gain["a"] < gain["b"]
+
+    def test_the_better_seed_leads_further(self) -> None:
+        links = [Link(place("b"), [(0, 1.0, 0.0)]), Link(place("d"), [(1, 1.0, 0.0)])]
+        gain = rankers.walk([1.0, 0.5], Reached(["x", "y"], links), NEAR, {}, WEIGHTS)
+        assert gain["d"] == pytest.approx(gain["b"] / 4)
+
+    def test_what_is_far_from_the_question_gains_less(self) -> None:
+        links = [Link(place("b"), [(0, 1.0, 0.0)]), Link(place("c"), [(0, 1.0, 0.0)])]
+        gain = rankers.walk([1.0], Reached(["a"], links), NEAR, {}, WEIGHTS)
+        assert gain["c"] == pytest.approx(gain["b"] / 2)
+
+    def test_a_text_full_of_names_is_reached_by_chance(self) -> None:
+        links = [Link(place("b"), [(0, 1.0, 0.0)]), Link(place("d"), [(0, 1.0, 0.0)])]
+        gain = rankers.walk([1.0], Reached(["a"], links), NEAR, {"d": 4 * WEIGHTS.crowded}, WEIGHTS)
+        assert gain["d"] == pytest.approx(gain["b"] / 2)
+
+    @given(asked())
+    def test_it_never_gives_more_than_its_weight(self, case: tuple[list[Candidate], Reached]) -> None:
+        gains = [each.gains.walk for each in rankers.ranked(*case, FLOOR, NOW, WEIGHTS)]
+        assert all(0 <= gain <= WEIGHTS.walk + 1e-9 for gain in gains)
+
+
+class TestDiversity:
+    VECTORS = {"a": [1.0, 0.0], "b": [0.99, 0.1], "c": [0.0, 1.0]}
+    SCORES = {"a": 0.8, "b": 0.79, "c": 0.6}
+
+    def test_none_is_the_best(self) -> None:
+        assert rankers.diverse(["a", "b", "c"], self.SCORES, self.VECTORS, 0.0, 2) == ["a", "b"]
+
+    def test_some_takes_what_differs(self) -> None:
+        assert rankers.diverse(["a", "b", "c"], self.SCORES, self.VECTORS, 0.5, 2) == ["a", "c"]
+
+    def test_what_has_no_vector_counts_as_different(self) -> None:
+        assert rankers.diverse(["a", "b"], self.SCORES, {"a": [1.0, 0.0]}, 1.0, 2) == ["a", "b"]
+
+    def test_everything_is_taken_where_there_is_room(self) -> None:
+        assert set(rankers.diverse(["a", "b", "c"], self.SCORES, self.VECTORS, 0.9, 9)) == {"a", "b", "c"}
 
 
 class TestBoosts:
@@ -142,20 +215,25 @@ class TestBoosts:
 
 class TestOrder:
     @given(asked())
-    def test_everything_found_is_ranked_once(self, case: tuple[list[Candidate], list[str], list[Link]]) -> None:
-        found, seeds, links = case
-        order = order_of(found, seeds, links)
-        assert sorted(order) == sorted({c.id for c in found} | {link.target.id for link in links})
+    def test_everything_found_is_ranked_once(self, case: tuple[list[Candidate], Reached]) -> None:
+        found, reached = case
+        assert sorted(order_of(*case)) == sorted({c.id for c in (*found, *reached.targets())})
 
     @given(asked(), st.randoms())
     def test_it_does_not_depend_on_the_order_in_which_things_came(
-        self, case: tuple[list[Candidate], list[str], list[Link]], random: object
+        self, case: tuple[list[Candidate], Reached], random: object
     ) -> None:
-        found, seeds, links = case
-        shuffled, turned = list(found), list(links)
-        random.shuffle(shuffled)  # type: ignore[attr-defined]
-        random.shuffle(turned)  # type: ignore[attr-defined]
-        assert order_of(shuffled, seeds, turned) == order_of(found, seeds, links)
+        found, reached = list(case[0]), case[1]
+        turned = [list(each) for each in (reached.links, reached.named, reached.beside)]
+        for each in (found, *turned):
+            random.shuffle(each)  # type: ignore[attr-defined]
+        assert order_of(found, Reached(reached.seeds, *turned)) == order_of(*case)
+
+    @given(asked())
+    def test_a_score_is_the_sum_of_what_is_said_of_it(self, case: tuple[list[Candidate], Reached]) -> None:
+        for each in rankers.ranked(*case, FLOOR, NOW, WEIGHTS):
+            gains = each.gains
+            assert each.score == pytest.approx(gains.spread * gains.boost + gains.named + gains.hop + gains.walk)
 
     def test_equals_stand_in_the_order_of_their_ids(self) -> None:
         assert order_of([Candidate(id, 0.7, 1.0) for id in ("c", "a", "b")]) == ["a", "b", "c"]
@@ -170,9 +248,7 @@ class TestOrder:
 
 class TestScores:
     @given(asked(), st.floats(0, 60))
-    def test_they_lie_between_0_and_1_and_fall(
-        self, case: tuple[list[Candidate], list[str], list[Link]], reach: float
-    ) -> None:
+    def test_they_lie_between_0_and_1_and_fall(self, case: tuple[list[Candidate], Reached], reach: float) -> None:
         order = rankers.ranked(*case, FLOOR, NOW, WEIGHTS)
         scores = calibration.hybrid_scores(order, FLOOR, reach, DEFAULT)
         assert len(scores) == len(order)

@@ -1,6 +1,6 @@
 """Recall: what a tenant knows about a question, best first. It never writes."""
 
 from app.services.recall.duplicates import find_duplicate
-from app.services.recall.search import Hit, search
+from app.services.recall.search import Hit, Recalled, search
 
-__all__ = ["Hit", "find_duplicate", "search"]
+__all__ = ["Hit", "Recalled", "find_duplicate", "search"]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.services.extract import extract, name_key
+from app.services.extract import KnownNames, extract, name_key
 
 MOST_WORDS = 48
 LONGEST_WORD = 64
@@ -29,7 +29,8 @@ class Question:
     """A question, read once.
 
     `words` are its telling words in order, each once; `pairs` those that stand side by side; `dated` the words that may
-    be part of a date; `names` the keys of the names in it; `padded` the whole text as ` word word `.
+    be part of a date; `names` the keys of the names in it, `entities` the ids of those that the tenant has; `padded`
+    the whole text as ` word word `.
     """
 
     text: str
@@ -38,22 +39,27 @@ class Question:
     dated: tuple[str, ...]
     names: tuple[str, ...]
     padded: str
+    entities: tuple[str, ...] = ()
 
 
-def read(text: str, analyzer: str = "english") -> Question:
-    """Return what there is to search for in a question; `analyzer` names that of the text index."""
+def read(text: str, analyzer: str = "english", known: KnownNames | None = None) -> Question:
+    """Return what there is to search for in a question.
+
+    `analyzer` names that of the text index; `known` are the names that the tenant has.
+    """
     plain = [_POSSESSIVE.sub("", word.lower())[:LONGEST_WORD] for word in _WORD.findall(text)]
     told = [word for word in plain if word not in QUESTION_WORDS] or plain
     if analyzer == "english":
         told = [word for word in told if word not in STOP_WORDS]
     words = tuple(dict.fromkeys(told))[:MOST_WORDS]
     told = told[:MOST_WORDS]
-    names = tuple(mention.key for mention in extract(text[:NAMES_FROM]))
+    mentions = extract(text[:NAMES_FROM], known=known)
     return Question(
         text=text,
         words=words,
         pairs=tuple(dict.fromkeys(pairwise(told))),
         dated=tuple(word for word in words if word.isdigit() or word in MONTHS),
-        names=names,
+        names=tuple(mention.key for mention in mentions),
         padded=f" {name_key(text[:NAMES_FROM])} {' '.join(plain)} ",
+        entities=tuple(dict.fromkeys(mention.entity_id for mention in mentions if mention.entity_id is not None)),
     )
