@@ -10,6 +10,7 @@ import flask_smorest
 import orjson
 from flask import Flask, Request, Response, jsonify
 from flask.json.provider import JSONProvider
+from gunicorn.http.errors import ParseException
 from structlog import get_logger
 from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
@@ -75,6 +76,8 @@ class Api(flask_smorest.Api):
         app.register_error_handler(errors.ApiError, answer)
         app.register_error_handler(GraphError, lambda error: answer(errors.from_graph(error)))
         app.register_error_handler(EmbedderError, lambda error: answer(without_vectors(error)))
+        # A body in broken chunks is read, and found to be broken, inside the app.
+        app.register_error_handler(ParseException, lambda error: answer(errors.BadRequest(MESSAGES["chunks"])))
         app.register_error_handler(HTTPException, lambda error: answer(from_http(error)))
         app.register_error_handler(Exception, unexpected)
 
@@ -198,7 +201,8 @@ def from_http(error: HTTPException) -> errors.ApiError:
     return made
 
 
-MESSAGES = {
+MESSAGES: dict[int | str, str] = {
+    "chunks": "The body is not properly chunked",
     400: "The body is not valid JSON",
     404: "There is no such route; see /docs",
     405: "This route does not take that method; `Allow` names those it does",

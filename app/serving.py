@@ -7,6 +7,7 @@ from gunicorn.app.base import BaseApplication
 
 from app import create_app, logs, space_watch, warmup
 from app.bootstrap import build_state, connection, embedder_in_force
+from app.broken_requests import LONGEST_HEADER, LONGEST_LINE, MOST_HEADERS, Worker
 from app.config import Settings, load_settings
 from app.parent import end_with_parent
 from graph.driver import Graph
@@ -26,7 +27,10 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "bind": self.bind,
             "workers": self.settings.workers,
             "threads": self.settings.threads,
-            "worker_class": "gthread",
+            "worker_class": Worker,
+            "limit_request_line": LONGEST_LINE,
+            "limit_request_fields": MOST_HEADERS,
+            "limit_request_field_size": LONGEST_HEADER,
             "timeout": 120,
             "graceful_timeout": 15,
             "keepalive": 30,
