@@ -16,6 +16,7 @@ from app.resources.keys import blueprint as keys
 from app.resources.memories import blueprint as memories
 from app.resources.memories_v2 import blueprint as memories_v2
 from app.resources.memory_care import blueprint as memory_care
+from app.resources.memory_changes import blueprint as memory_changes
 from app.resources.memory_parts import blueprint as memory_parts
 from app.resources.patterns import blueprint as patterns
 from app.resources.project_links import blueprint as project_links
@@ -29,6 +30,7 @@ BLUEPRINTS = (
     memories,
     memory_parts,
     memory_care,
+    memory_changes,
     memories_v2,
     context,
     ask,
