@@ -1,7 +1,8 @@
 """Starts everything in order, keeps it running, and stops it in order.
 
 The supervisor holds the API's listening socket, so that a port that is taken is known before anything else starts, and
-hands it to the API process. The API and the worker are children in its process group; one that dies is started again.
+hands it to the API process. The API and the worker are children in its process group; one that
+dies is started again, after a pause that grows while it keeps dying.
 """
 
 import os
@@ -25,6 +26,7 @@ from app.local.home import Home
 from app.local.managed import managed_neo4j, needed_artifacts
 from app.local.neo4j import ManagedNeo4j
 from app.local.progress import console_progress
+from app.restarts import Restarts
 from app.scopes import ALL_SCOPES
 from app.services.keys import make_first_key
 from graph.driver import Graph
@@ -32,7 +34,6 @@ from graph.keys import KeyDirectory
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
-RESTART_SECONDS = 1.0
 POLL_SECONDS = 0.2
 
 
@@ -47,6 +48,7 @@ class Supervisor:
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.neo4j: ManagedNeo4j | None = None
         self.environment = dict(os.environ)
+        self.restarts = Restarts()
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status.
@@ -134,9 +136,14 @@ class Supervisor:
                 self._restart_neo4j(self.neo4j, listener)
             for name, child in list(self.children.items()):
                 if child.poll() is not None:
-                    click.echo(f"loci: the {name} process ended with {child.returncode}; starting it again.", err=True)
-                    time.sleep(RESTART_SECONDS)
-                    self._spawn(name, listener)
+                    self._revive(name, child.returncode, listener)
+
+    def _revive(self, name: str, status: int, listener: socket.socket) -> None:
+        pause = self.restarts.ended(name)
+        if pause is not None:
+            click.echo(f"loci: the {name} process ended with {status}; starting it again in {pause:g} s.", err=True)
+        if self.restarts.due(name):
+            self._spawn(name, listener)
 
     def _restart_neo4j(self, neo4j: ManagedNeo4j, listener: socket.socket) -> None:
         neo4j.stop()
@@ -161,6 +168,7 @@ class Supervisor:
             pass_fds=[fd] if name == "api" else [],
             stdin=subprocess.DEVNULL,
         )
+        self.restarts.started(name)
 
     def _wait_until_ready(self, listener: socket.socket) -> None:
         deadline = time.monotonic() + READY_SECONDS
