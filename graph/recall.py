@@ -17,7 +17,8 @@ from graph.repository import Repository, Tenanted
 # near and texts: the two arms, best first; further: memories of which a later stretch is near. every: all three, with
 # the neighbours in the session of the first of each arm. seeds: the best of the plain sum. links: what is reached from
 # them over the names they carry, beside: what stands next to them, named: what carries names of the question. What is
-# reached comes as [what leads there..., id, score, importance, tier, created_at, names, metadata].
+# reached comes as [what leads there..., id, score, importance, tier, created_at, occurred_at, names,
+# metadata].
 CANDIDATES = """
 CYPHER 25
 CALL () {
@@ -98,7 +99,7 @@ CALL (seeds) {
   WITH m, collect([i, titled, share]) AS ways, sum(titled + $shared_name * share) AS rank
   ORDER BY rank DESC, m.id LIMIT $targets
   RETURN collect([ways, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
-    m.created_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS links
+    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS links
 }
 CALL (seeds) {
   UNWIND CASE WHEN $beside > 0 THEN range(0, size(seeds) - 1) ELSE [] END AS i
@@ -108,7 +109,7 @@ CALL (seeds) {
     AND all(p IN $pieces WHERE m.metadata CONTAINS p)
   WITH i, m, CASE WHEN startNode(head(relationships(way))) = a THEN length(way) ELSE -length(way) END AS step
   RETURN collect([i, step, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
-    m.created_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS beside
+    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS beside
 }
 CALL () {
   UNWIND $named AS id
@@ -121,11 +122,12 @@ CALL () {
   WITH m, sum(log(1 + $total / df) * CASE WHEN r.about THEN 1.5 ELSE 1.0 END) AS weight
   ORDER BY weight DESC, m.id LIMIT $targets
   RETURN collect([weight, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
-    m.created_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS named
+    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS named
 }
 RETURN [f IN every | f.m.id] AS ids, [f IN every | f.vs] AS near_scores, [f IN every | f.lex] AS text_scores,
   [f IN every | f.next] AS nexts, [f IN every | f.m.importance] AS importances, [f IN every | f.m.tier] AS tiers,
-  [f IN every | f.m.created_at] AS created, CASE WHEN $whole THEN [f IN every | f.m.metadata] ELSE [] END AS metadata,
+  [f IN every | f.m.created_at] AS created, [f IN every | f.m.occurred_at] AS occurred,
+  CASE WHEN $whole THEN [f IN every | f.m.metadata] ELSE [] END AS metadata,
   [s IN seeds | s.id] AS seeds, seed_names, links, beside, named, near_seen, size(near) AS near_kept, texts_seen,
   size(texts) AS texts_kept
 """
@@ -178,6 +180,12 @@ CYPHER 25
 UNWIND $ids AS id
 MATCH (m:Memory {tenant: $tenant, id: id}) WHERE m.EMBEDDING IS NOT NULL
 RETURN m.id AS id, m.EMBEDDING AS vector
+"""
+FIRST_MOMENT = """
+CYPHER 25
+UNWIND range(0, size($ids) - 1) AS place
+MATCH (m:Memory {tenant: $tenant, id: $ids[place]}) WHERE m.occurred_at < $never
+RETURN m.occurred_at AS occurred_at ORDER BY place LIMIT 1
 """
 SAME_TEXT = """
 CYPHER 25
@@ -234,10 +242,19 @@ class RecallRepository(Repository):
         """Return how many memories the tenant has."""
         return int(self.read(TOTAL)[0]["total"])
 
+    def reach(self) -> int:
+        """Return how many rows either index may bring at most."""
+        return self.total()
+
     def vectors(self, ids: Sequence[str]) -> dict[str, list[float]]:
         """Return the vectors of memories by id; one that has none yet is left out."""
         found = self.read(labels.in_slot(VECTORS, self.slot), ids=list(ids))
         return {row["id"]: row["vector"] for row in found}
+
+    def first_moment(self, ids: Sequence[str]) -> int | None:
+        """Return when the first of some memories that tells of a moment took place, in epoch milliseconds."""
+        found = self.read(FIRST_MOMENT, ids=list(ids), never=labels.NEVER)
+        return int(found[0]["occurred_at"]) if found else None
 
     def same_text(self, filters: Mapping[str, Any], content_hash: str) -> str | None:
         """Return the oldest memory whose text has this hash."""

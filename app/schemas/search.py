@@ -4,8 +4,9 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.schemas.agents import Name
-from app.schemas.common import Fraction, Id, Moment, Schema, Text
+from app.schemas.common import Fraction, Id, IsoTime, Moment, Schema, Text
 from app.schemas.memories import TIERS, TYPES, VISIBILITIES, MemoryOut, one_of
+from app.schemas.moments import Past
 
 MODES = ("hybrid", "semantic", "keyword")
 ARMS = ("vectors", "words", "session", "graph", "entities")
@@ -66,6 +67,19 @@ class SearchIn(SearchFilter):
         load_default=10, validate=validate.Range(1, 100, error="must lie between {min} and {max}"),
         metadata={"description": "Most hits to return.", "example": 10},
     )  # fmt: skip
+    time = Text(
+        load_default="boost", validate=[one_of(TIMES)],
+        metadata={
+            "description": "What a time in the question does (`last March`, `two weeks before the release`): `boost` "
+            "what took place then, `restrict` the hits to it, `ignore`.",
+        },
+    )  # fmt: skip
+    as_of = Past(
+        metadata={
+            "description": "Answer as at this moment, with texts as they were. What was deleted since does not come "
+            "back; names are not followed."
+        }
+    )
     min_score = Fraction(metadata={"description": "Leave out hits below this score.", "example": 0.3})
     threshold = Fraction(
         metadata={"description": "Same as `min_score`, for older clients.", "example": 0.3, "deprecated": True}
@@ -160,6 +174,14 @@ class HitOut(ma.Schema):
     )
 
 
+class TimeOut(ma.Schema):
+    """A stretch of time."""
+
+    phrase = fields.String(metadata={"description": "The words of the question.", "example": "last March"})
+    start = IsoTime(data_key="from", metadata={"description": "Its beginning."})
+    end = IsoTime(data_key="to", metadata={"description": "Its end, which is no part of it."})
+
+
 class SearchReasonOut(ma.Schema):
     """How a search went."""
 
@@ -171,6 +193,9 @@ class SearchReasonOut(ma.Schema):
         keys=fields.String(), values=fields.Integer(),
         metadata={"description": "How many of what.", "example": {"memories": 1200, "ranked": 131}},
     )  # fmt: skip
+    times = fields.List(
+        fields.Nested(TimeOut), metadata={"description": "Stretches of time that the question speaks of."}
+    )
     ms = fields.Dict(
         keys=fields.String(), values=fields.Float(),
         metadata={"description": "Milliseconds by stage.", "example": {"embed": 6.9, "search": 9.4}},

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graph.labels import NEVER
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -19,8 +21,9 @@ class Weights:
     the same seeds gives `walk` at most: its steps go to what a seed's names lead to (1, and `shared_name` for shared
     ones) and to each neighbour in the session (`beside`); the second step counts `second`, and a target with more than
     `crowded` names is worth less. A target that no arm had found enters with `unseen` times its dense part. `boost` is
-    how much recency, importance and tier count. A stretch further down in a long memory counts `further` less than its
-    cosine. The first `fixed` keep their places whatever hops in; a cosine of at least `same` is put before everything.
+    how much recency, importance and tier count; `timed` is added where the question speaks of the memory's time. A
+    stretch further down in a long memory counts `further` less than its cosine. The first `fixed` keep their places
+    whatever hops in; a cosine of at least `same` is put before everything.
     """
 
     lexical: float = 0.4
@@ -38,6 +41,7 @@ class Weights:
     second: float = 0.5
     crowded: int = 8
     boost: float = 1.0
+    timed: float = 0.2
     further: float = 0.08
     unseen: float = 0.9
     fixed: int = 2
@@ -48,7 +52,7 @@ class Weights:
 class Candidate:
     """A memory that may answer: `cosine` to the question, raw `lexical` score, the id of the `next` in its session.
 
-    `created_at` is epoch milliseconds; `names` is how many names the memory carries.
+    `created_at` and `occurred_at` are epoch milliseconds; `names` is how many names the memory carries.
     """
 
     id: str
@@ -58,6 +62,7 @@ class Candidate:
     importance: float = 0.5
     tier: str = "warm"
     created_at: int = 0
+    occurred_at: int = NEVER
     names: int = 0
 
 
@@ -233,6 +238,11 @@ def boost(memory: Candidate, now: int) -> float:
     return math.prod(boosts(memory.importance, memory.tier, memory.created_at, now).values())
 
 
+def within(moment: int, times: Sequence[tuple[int, int]]) -> bool:
+    """Whether a moment lies in one of some stretches of time, their ends excluded."""
+    return any(start <= moment < end for start, end in times)
+
+
 def boosts(importance: float, tier: str, created_at: int, now: int) -> dict[str, float]:
     """Return the factors of `boost` by name, each centred on 1. Times are epoch milliseconds."""
     age = max(now - created_at, 0) / DAY_MS
@@ -243,8 +253,15 @@ def boosts(importance: float, tier: str, created_at: int, now: int) -> dict[str,
     }
 
 
-def ranked(found: Sequence[Candidate], reached: Reached, floor: float, now: int, weights: Weights) -> list[Ranked]:
-    """Return all memories in final order, ties by id."""
+def ranked(
+    found: Sequence[Candidate],
+    reached: Reached,
+    floor: float,
+    now: int,
+    weights: Weights,
+    times: Sequence[tuple[int, int]] = (),
+) -> list[Ranked]:
+    """Return all memories in final order, ties by id. `times` are the stretches of which the question speaks."""
     base = fused(found, floor, weights)
     score = spread(base, found, weights)
     top = max(score.values(), default=0.0)
@@ -257,7 +274,10 @@ def ranked(found: Sequence[Candidate], reached: Reached, floor: float, now: int,
             score[target.id] = weights.unseen * (1 - weights.lexical) * _over(dense, top)
             known[target.id] = target
     near = {id: dense_part(c.cosine, best_near, floor, 1.0) for id, c in known.items()}
-    factors = {id: 1 + weights.boost * (boost(c, now) - 1) for id, c in known.items()}
+    factors = {
+        id: (1 + weights.boost * (boost(c, now) - 1)) * (1 + weights.timed * within(c.occurred_at, times))
+        for id, c in known.items()
+    }
     by_name = named(reached.named, near, weights)
     before = {id: value * factors[id] + by_name.get(id, 0.0) for id, value in score.items()}
     order = sorted(before, key=lambda id: (-before[id], id))

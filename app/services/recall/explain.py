@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from app.services.rankers import Candidate, Ranked, Reached, boosts
+from app.services.rankers import Candidate, Ranked, Reached, boosts, within
 from app.services.recall.look import Look
 from graph.clock import now_ms
 from graph.recall_paths import RecallPathRepository
@@ -37,11 +37,15 @@ def explained(look: Look, order: Sequence[Ranked], memories: Sequence[Row]) -> t
     ways = {id: way(ranked[id], candidates, look.reached) for id in shown} if look.mode == "hybrid" else {}
     with look.timed("explain"):
         paths = Paths(look, ways)
+    stretches = [(each.from_ms, each.to_ms) for each in look.times]
     reasons = {
         memory["id"]: {
             "ranking_score": ranked[memory["id"]].score,
             "arms": _arms(ranked[memory["id"]], ranks, look),
-            "boosts": boosts(memory["importance"], memory["tier"], memory["created_at"], now_ms()),
+            "boosts": {
+                **boosts(memory["importance"], memory["tier"], memory["created_at"], look.as_of or now_ms()),
+                "time": 1 + look.weights.timed * within(memory["occurred_at"], stretches),
+            },
             "path": paths.of(memory["id"], memory["content"]),
         }
         for memory in memories
@@ -51,6 +55,7 @@ def explained(look: Look, order: Sequence[Ranked], memories: Sequence[Row]) -> t
         "arms": sorted(look.arms) if look.mode == "hybrid" else [look.mode],
         "words": list(look.question.words),
         "names": list(look.question.names),
+        "times": [{"phrase": each.phrase, "start": each.from_ms, "end": each.to_ms} for each in look.times],
         "counts": {"memories": look.total, "ranked": len(order), **look.counted},
         "ms": {stage: round(spent, 2) for stage, spent in look.spent.items()},
     }

@@ -13,16 +13,15 @@ from app.auth import Principal
 from app.clock import now_ms
 from app.services import calibration, rankers
 from app.services.rankers import Beside, Candidate, Link, Named, Ranked, Reached, Weights
-from app.services.recall import lucene, metadata, question
+from app.services.recall import lucene, metadata, question, times
+from app.services.recall.when import Window
 from app.services.words import Counted, Term
 from app.state import State
 from graph.recall import RecallRepository
+from graph.recall_moments import PastRecallRepository
 
 # What can be left out of a hybrid search, to see what it is worth.
 ARMS = ("vectors", "words", "session", "graph", "entities")
-# The weights that a search may set otherwise, to see what they do.
-OPEN_WEIGHTS = ("lexical", "from_previous", "from_next", "named", "hop", "shared_name", "walk", "boost", "further")
-
 DEEP = 50
 ENOUGH = 30
 DEEPEST = 50_000
@@ -61,11 +60,21 @@ class Look:
         with self.timed("read"):
             known = parts.names.of(parts.graph, caller.tenant) if self.mode == "hybrid" else None
             self.question = question.read(wanted["query"], parts.space.analyzer, known)
-        self.graph = RecallRepository(parts.graph, caller, parts.space.slot)
+        slot, self.as_of = parts.space.slot, wanted.get("as_of")
+        self.graph = (
+            RecallRepository(parts.graph, caller, slot)
+            if self.as_of is None
+            else PastRecallRepository(parts.graph, caller, self.as_of, slot)
+        )
         self.scope = lucene.scope(caller.tenant, filters.get("agent_id"))
         self.common = {"pieces": metadata.pieces(self.metadata_filter), "whole": bool(self.metadata_filter)}
         self.model = calibration.for_model(parts.embedder.name)
         self.reach = 0.0
+        self.times: list[Window] = []
+        if self.mode == "hybrid" and wanted.get("time", "boost") != "ignore":
+            self.times = times.spoken(self.question.text, self.as_of or now_ms(), self.moment_of)
+            if wanted.get("time") == "restrict":
+                self.filters = times.restricted(filters, self.times)
         self.candidates: Sequence[Candidate] = ()
         self.reached = Reached()
 
@@ -152,15 +161,27 @@ class Look:
             **{name: len(getattr(self.reached, name)) for name in ("seeds", "links", "named", "beside")},
         }
         with self.timed("rank"):
-            return rankers.ranked(self.candidates, self.reached, floor, now_ms(), weights)
+            stretches = [(each.from_ms, each.to_ms) for each in self.times]
+            return rankers.ranked(self.candidates, self.reached, floor, self.as_of or now_ms(), weights, stretches)
+
+    def moment_of(self, words: str) -> int | None:
+        """Return when the memory that has most of some words took place, in epoch milliseconds; None where none did."""
+        asked = question.read(words, self.parts.space.analyzer)
+        terms = dict.fromkeys(lucene.terms(asked), (0, 0.0))
+        row = self.graph.worded(
+            self.filters, lucene.full(self.scope, asked, terms, self.total), deep=DEEP, **self.common
+        )
+        return self.graph.first_moment([id for id, _, raw in row["found"] if self._passes(raw)])
 
     def _vector(self) -> Any:
         with self.timed("embed"):
             return self.parts.embedder.embed_query(self.question.text)
 
     def _reached(self, row: Row) -> Reached:
-        def shown(id: str, near: float, importance: float, tier: str, created: int, names: int) -> Candidate:
-            return Candidate(id, 2 * near - 1, 0.0, None, importance, tier, created, names)
+        def shown(
+            id: str, near: float, importance: float, tier: str, created: int, occurred: int, names: int
+        ) -> Candidate:
+            return Candidate(id, 2 * near - 1, 0.0, None, importance, tier, created, occurred, names)
 
         return Reached(
             seeds=row["seeds"],
@@ -170,13 +191,23 @@ class Look:
         )
 
     def _arms(self, row: Row, deep: int) -> Found:
-        columns = ("ids", "near_scores", "text_scores", "nexts", "importances", "tiers", "created")
+        columns = ("ids", "near_scores", "text_scores", "nexts", "importances", "tiers", "created", "occurred")
         texts = row["metadata"] or [None] * len(row["ids"])
         session = "session" in self.arms
         names = dict(zip(row["seeds"], row["seed_names"], strict=True))
         passing = [
-            Candidate(id, 2 * near - 1, text, after if session else None, importance, tier, created, names.get(id, 0))
-            for id, near, text, after, importance, tier, created, raw in zip(
+            Candidate(
+                id,
+                2 * near - 1,
+                text,
+                after if session else None,
+                importance,
+                tier,
+                created,
+                occurred,
+                names.get(id, 0),
+            )
+            for id, near, text, after, importance, tier, created, occurred, raw in zip(
                 *(row[name] for name in columns), texts, strict=True
             )
             if self._passes(raw)
@@ -207,7 +238,7 @@ class Look:
         """Yield how deep to look: ten times deeper each time, until everything the tenant has was in reach."""
         deep = max(DEEP, self.limit)
         yield deep
-        reach = min(self.total + 1, DEEPEST)
+        reach = min((self.total if self.as_of is None else self.graph.reach()) + 1, DEEPEST)
         while deep < reach:
             deep = min(10 * deep, reach)
             yield deep

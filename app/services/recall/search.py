@@ -15,8 +15,8 @@ from app.services.recall.look import Look
 from app.services.recall.question import Question
 from app.services.refer import NOBODY, agent_named, project_named
 from app.state import State
-from graph.labels import NEVER
 from graph.memories import MemoryRepository
+from graph.moments import MomentRepository
 
 # Conditions that stand in the body as the graph takes them.
 PLAIN = (
@@ -64,7 +64,7 @@ def search(parts: State, caller: Principal, wanted: Row) -> Recalled:
     values = look.scores(order)
     scores = dict(zip([each.id for each in order], values, strict=True))
     with look.timed("load"):
-        hits = scored(chosen(look, caller, order, scores, wanted), scores, wanted, look.model)
+        hits = scored(chosen(look, caller, scores, wanted), scores, wanted, look.model)
     nothing = not hits or hits[0].confidence == "low"
     least = wanted.get("min_score", wanted.get("threshold"))
     if least is not None:
@@ -77,17 +77,12 @@ def search(parts: State, caller: Principal, wanted: Row) -> Recalled:
     return Recalled([replace(hit, explanation=reasons[hit.memory["id"]]) for hit in hits], nothing, whole)
 
 
-def chosen(
-    look: Look, caller: Principal, order: Sequence[rankers.Ranked], scores: Mapping[str, float], wanted: Row
-) -> list[Row]:
+def chosen(look: Look, caller: Principal, scores: Mapping[str, float], wanted: Row) -> list[Row]:
     """Return the memories to show, best first: the first ones, or those that differ where that is asked for."""
-    memories = MemoryRepository(look.parts.graph, caller, slot=look.parts.space.slot)
     ids, most = list(scores), wanted["limit"]
     if not (wanted.get("collapse") or wanted.get("diversity")):
-        rows = memories.get_many(ids[:most])
-        return [rows[id] for id in ids[:most] if id in rows]
-    rows = memories.get_many(ids[: SPARE * most])
-    left = [rows[id] for id in ids[: SPARE * most] if id in rows]
+        return shown(look, caller, ids[:most])
+    left = shown(look, caller, ids[: SPARE * most])
     if wanted.get("collapse"):
         left = [left[at] for at in distinct([row["content"] for row in left])]
     if diversity := wanted.get("diversity"):
@@ -95,6 +90,14 @@ def chosen(
         kept = set(rankers.diverse([row["id"] for row in left], scores, vectors, diversity, most))
         left = [row for row in left if row["id"] in kept]
     return left[:most]
+
+
+def shown(look: Look, caller: Principal, ids: Sequence[str]) -> list[Row]:
+    """Return memories in the order of `ids`, as they were at the moment asked about, without those that are gone."""
+    if look.as_of is not None:
+        return MomentRepository(look.parts.graph, caller, look.as_of).shown(ids)
+    rows = MemoryRepository(look.parts.graph, caller, slot=look.parts.space.slot).get_many(ids)
+    return [rows[id] for id in ids if id in rows]
 
 
 def conditions(parts: State, caller: Principal, wanted: Row) -> Row:
@@ -106,9 +109,6 @@ def conditions(parts: State, caller: Principal, wanted: Row) -> Row:
         "archived": True if wanted.get("archived_only") else None if wanted.get("include_archived") else False,
         **{name: wanted.get(name) for name in PLAIN},
     }
-    if filters["occurred_after"] is not None or filters["occurred_before"] is not None:
-        # What tells of no moment carries the end of time.
-        filters["occurred_before"] = min(filters["occurred_before"] or NEVER, NEVER)
     return {name: value for name, value in filters.items() if value is not None}
 
 
