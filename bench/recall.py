@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 import httpx2
 
+from bench import calibration
 from bench.server import Server, running
 
 Row: TypeAlias = dict[str, Any]
@@ -29,7 +30,8 @@ BATCH = 100
 # The longest text the server takes; one document of all collections is longer, and is cut.
 LONGEST = 50_000
 LIMIT = 20
-ARMS = ("vectors", "words", "session", "graph")
+ABSENT = "absent"
+ARMS = ("vectors", "words", "session", "graph", "entities")
 REFERENCES = ("bm25-en", "dense", "rrf", "cc", "graph", "recipe", "neo4j")
 # Measures something else (no sessions, no hops), so it is loaded only when named.
 ASIDE = {"nfcorpus"}
@@ -43,8 +45,8 @@ def main() -> None:
     asked = {"limit": LIMIT, "search_mode": a.search_mode, **({"arms": a.arms.split(",")} if a.arms else {})}
     with ExitStack() as stack:
         server = Server(a.url, a.key) if a.url else stack.enter_context(running())
-        for name in names:
-            clients, ids = load(server, a.folder, name)
+        stored = {name: load(server, a.folder, name) for name in names}
+        for name, (clients, ids) in stored.items():
             warm(clients)
             for variant, fields in variants(asked, a.ablate).items():
                 for run in range(a.repeat):
@@ -52,8 +54,12 @@ def main() -> None:
                     print(
                         f"{name:18s} asked {len(ms)}{times(ms)}, {variant}, round {run + 1} of {a.repeat}", flush=True
                     )
+            if a.absent and name in calibration.CHATS:
+                ask(strangers(clients), ids, a.folder, name, asked, out / ABSENT, a.every)
             for client in clients.values():
                 client.close()
+    if a.absent:
+        print(calibration.report(out / "asked", out / ABSENT, a.folder, a.plot))
     if a.every == 1:
         compare(a.folder, out, names, list(variants(asked, a.ablate)), a.against)
     print(f"Runs are in {out}")
@@ -67,6 +73,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--search-mode", default="hybrid", choices=["hybrid", "semantic", "keyword"])
     parser.add_argument("--arms", help="only these arms of hybrid, by comma: vectors, words, session, graph")
     parser.add_argument("--ablate", action="store_true", help="ask again in the other modes and without each arm")
+    parser.add_argument("--absent", action="store_true", help="ask each question of another conversation as well")
+    parser.add_argument("--plot", type=Path, help="with --absent: file for the reliability plot (SVG)")
     parser.add_argument("--out", help="folder for the runs (default: a temporary one)")
     parser.add_argument("--against", default="neo4j", choices=REFERENCES, help="reference for the paired intervals")
     parser.add_argument("--every", type=int, default=1, help="ask only every n-th question; prints latencies alone")
@@ -151,9 +159,23 @@ def ask(
             answer = clients[question["group"]].post("/v1/memories/search", json={"query": question["text"], **asked})
             took.append(1000 * (time.perf_counter() - started))
             answer.raise_for_status()
-            ranked = [ids[hit["memory"]["id"]] for hit in answer.json()["data"]]
-            run.write(json.dumps({"qid": question["qid"], "ranked": ranked, "ms": round(took[-1], 2)}) + "\n")
+            told = answer.json()
+            row = {
+                "qid": question["qid"],
+                "ranked": [ids[hit["memory"]["id"]] for hit in told["data"]],
+                "ms": round(took[-1], 2),
+                "scores": [hit["score"] for hit in told["data"]],
+                "confidence": [hit["confidence"] for hit in told["data"]],
+                "nothing": told["no_relevant_memory"],
+            }
+            run.write(json.dumps(row) + "\n")
     return took
+
+
+def strangers(clients: Mapping[str, httpx2.Client]) -> dict[str, httpx2.Client]:
+    """Return for each group a client of another one, where nothing answers its questions."""
+    groups = list(clients)
+    return {group: clients[groups[at - 1]] for at, group in enumerate(groups)}
 
 
 def variants(asked: Row, ablate: bool) -> dict[str, Row]:
@@ -161,6 +183,7 @@ def variants(asked: Row, ablate: bool) -> dict[str, Row]:
     made = {"asked": asked}
     if ablate:
         made |= {mode: {"limit": LIMIT, "search_mode": mode} for mode in ("semantic", "keyword")}
+        made["no-graph-no-entities"] = {"limit": LIMIT, "arms": ["vectors", "words", "session"]}
         made |= {f"no-{arm}": {"limit": LIMIT, "arms": [each for each in ARMS if each != arm]} for arm in ARMS}
     return made
 
