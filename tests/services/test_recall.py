@@ -14,7 +14,7 @@ from tests.notebook import Notebook, notebook_of
 
 HOSTILE = [
     '"', '\\"', "a OR b)", "scope_tokens:*", "+content:x", "*", "?", "~", "^9", "/.*/", "[a TO z]", "NOT", "AND OR",
-    "') RETURN 1 //", "$tenant", "`m`", "{}", "ünïcödé ☃", "\u202e", "''", "a" * 9000, "who did what when",
+    "') RETURN 1 //", "$tenant", "`m`", "{}", "ünïcödé ☃", "\u202etxt", "''", "a" * 9000, "who did what when",
     "the of and",
 ]  # fmt: skip
 
