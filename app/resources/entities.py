@@ -60,14 +60,13 @@ class EntityList(MethodView):
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
         """List entities, newest first, or search them by name
 
-        With `q`, the best match comes first and at most 200 are found: page those by `offset`. An agent nobody has
-        gives an empty list.
+        With `q`, the best match comes first and at most 200 are found. An agent nobody has gives an empty list.
         """
         at, limit = position(args), args["limit"]
         agent_id = agent_named(state(), principal(), args.get("agent_id"))
         filters = {"agent_id": agent_id, "entity_type": args.get("entity_type")}
         if "q" in args:
-            return _found(args["q"], filters, at.offset, limit)
+            return _found(args["q"], filters, at, limit)
         rows = entities().list(at.before, at.before_id, at.offset, limit + 1, filters)
         return page([shown(row) for row in rows], limit, at, lambda: entities().count(filters, NEVER))
 
@@ -84,12 +83,12 @@ class EntityList(MethodView):
         return shown(row), 201 if created else 200
 
 
-def _found(q: str, filters: dict[str, Any], offset: int, limit: int) -> dict[str, Any]:
+def _found(q: str, filters: dict[str, Any], at: Position, limit: int) -> dict[str, Any]:
+    first = at.before_seq + 1 if at.before_id else at.offset
     ids = service.find(state(), principal(), q, filters)
-    rows = entities().get_many(ids[offset : offset + limit])
-    more = len(ids) > offset + limit
-    made = page([shown(row) for row in rows], limit, Position(total=len(ids)), lambda: len(ids))
-    return {**made, "has_more": more}
+    places = {id: place for place, id in enumerate(ids)}
+    rows = entities().get_many(ids[first : first + limit + 1])
+    return page([{**shown(row), "place": places[row["id"]]} for row in rows], limit, at, lambda: len(ids), tie="place")
 
 
 @blueprint.route("/<entity_id>")

@@ -11,7 +11,7 @@ from app.api import Blueprint
 from app.auth import principal
 from app.errors import invalid
 from app.ids import new_id
-from app.pagination import PageArgs, Position, list_of, page, position
+from app.pagination import PageArgs, list_of, page, position
 from app.schemas.common import DeletedOut
 from app.schemas.entities import (
     EntityPathArgs,
@@ -123,12 +123,12 @@ class TopicList(MethodView):
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
         """List topics, the largest first: groups of entities that memories mention together
 
-        Workers find topics now and then, so that new memories show up in them later. Page by `offset`.
+        Workers find topics now and then, so that new memories show up in them later.
         """
-        members, limit = args["members"], args["limit"]
-        offset = position(args).offset
-        rows, total = topics().list(offset, limit, members), topics().count()
-        return {**page(rows, limit, Position(total=total), lambda: total), "has_more": offset + len(rows) < total}
+        at, limit = position(args), args["limit"]
+        first = at.before_seq + 1 if at.before_id else at.offset
+        rows = topics().list(first, limit + 1, args["members"])
+        return page(rows, limit, at, topics().count, tie="rank")
 
 
 @blueprint.route("/topics/<topic_id>")

@@ -181,13 +181,21 @@ class TestSearchingByName:
         assert listed(caller, q="billing") == ["Billing Service"]
         assert listed(caller, q="billing system") == ["Billing Service"]
 
-    def test_pages_by_offset_and_filters(self, caller: Caller) -> None:
+    def test_pages_by_offset_and_by_cursor_and_filters(self, caller: Caller) -> None:
         for number in range(5):
             make(caller, f"Probe {number}", "metric")
         make(caller, "Probe X", "person")
         body = caller.get("/v1/entities?q=probe&limit=2&offset=3&entity_type=metric").get_json()
         assert (len(body["data"]), body["total_count"], body["has_more"]) == (2, 5, False)
-        assert caller.get("/v1/entities?q=probe&limit=2").get_json()["has_more"] is True
+        query: dict[str, Any] = {"q": "probe", "limit": 2, "entity_type": "metric"}
+        pages = [caller.get("/v1/entities", query_string=query).get_json()]
+        while cursor := pages[-1]["next_cursor"]:
+            pages.append(caller.get("/v1/entities", query_string={**query, "cursor": cursor}).get_json())
+        whole = caller.get("/v1/entities", query_string={**query, "limit": 100}).get_json()
+        assert [row["id"] for page in pages for row in page["data"]] == [row["id"] for row in whole["data"]]
+        assert {page["total_count"] for page in pages} == {whole["total_count"]}
+        other = caller.get("/v1/entities?limit=1").get_json()["next_cursor"]
+        error_of(caller.get("/v1/entities", query_string={**query, "cursor": other}), 422)
 
     def test_blank_is_refused(self, caller: Caller) -> None:
         assert error_of(caller.get("/v1/entities?q=%20"), 422)["details"][0]["field"] == "q"

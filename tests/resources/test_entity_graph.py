@@ -277,7 +277,11 @@ class TestTopics:
         assert set(first["members"][0]) == {"id", "name", "type", "entity_type", "weight"}
         one = caller.get(f"/v1/entities/topics/{first['id']}").get_json()
         assert len(one["members"]) == 4
-        assert caller.get("/v1/entities/topics?limit=1").get_json()["has_more"] is True
+        page = caller.get("/v1/entities/topics?limit=1").get_json()
+        assert (page["has_more"], page["total_count"]) == (True, 2)
+        query = {"limit": 1, "cursor": page["next_cursor"]}
+        last = caller.get("/v1/entities/topics", query_string=query).get_json()
+        assert (last["data"][0]["id"], last["has_more"], last["next_cursor"]) == (body["data"][1]["id"], False, None)
         assert caller.get("/v1/entities/topics?limit=1&offset=1").get_json()["data"][0]["id"] == body["data"][1]["id"]
 
     def test_are_empty_before_there_are_any(self, caller: Caller) -> None:
