@@ -14,6 +14,7 @@ from gunicorn.http.errors import ParseException
 from structlog import get_logger
 from webargs.core import is_json
 from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
 from app import errors, limits
@@ -83,9 +84,16 @@ class Api(flask_smorest.Api):
 
 
 class Parser(FlaskParser):
-    """Reads JSON bodies as clients really send them: no body is an empty object, whatever the Content-Type says."""
+    """Reads requests as clients really send them.
+
+    No body is an empty object, whatever the Content-Type says; an empty query value is none: a filter nobody filled in.
+    """
 
     DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, None)
+
+    def load_querystring(self, req: Request, schema: Any) -> Any:
+        given = MultiDict((name, value) for name, value in req.args.items(multi=True) if value)
+        return self._makeproxy(given, schema)
 
     def load_json(self, req: Request, schema: Any) -> Any:
         data = req.get_data(cache=True)

@@ -59,7 +59,9 @@ class SessionCreate(Schema):
     """A new session; every field is optional."""
 
     agent_id = Name(metadata={"description": "Agent UUID or name, created on first use.", "example": "iris"})
-    external_id = Text(255, metadata={"description": "The client's own key.", "example": "repo:billing:2026-03-20"})
+    external_id = Text(
+        255, blank=False, metadata={"description": "The client's own key.", "example": "repo:billing:2026-03-20"}
+    )
     project = Text(255, metadata={"description": "A plain label.", "example": "billing"})
     title = Text(500, metadata={"description": "What it is about.", "example": "Move billing to PostgreSQL"})
     metadata = Metadata(load_default=dict, metadata={"description": "At most 10 KB."})

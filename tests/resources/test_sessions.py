@@ -123,6 +123,13 @@ class TestGetOrCreate:
         found = caller.post("/v1/sessions/get-or-create", {"external_id": "a"})
         assert (found.status_code, found.get_json()) == (200, {**ended, "created": False})
 
+    @pytest.mark.parametrize("value", ["", " \t", "\u200b"])
+    def test_a_key_with_nothing_to_see_is_refused_when_a_session_is_started_too(
+        self, caller: Caller, value: str
+    ) -> None:
+        details = error_of(caller.post("/v1/sessions", {"external_id": value}), 422)["details"]
+        assert details == [{"field": "external_id", "message": "must not be blank"}]
+
     def test_tenants_share_no_keys(self, caller: Caller, stranger: Caller) -> None:
         mine = caller.post("/v1/sessions/get-or-create", {"external_id": "a"}).get_json()
         theirs = stranger.post("/v1/sessions/get-or-create", {"external_id": "a"}).get_json()

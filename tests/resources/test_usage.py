@@ -91,7 +91,7 @@ class TestUsage:
             ("?from=2026-03-05&to=2026-03-04", "from"),
             ("?from=yesterday", "from"),
             ("?group_by=week", "group_by"),
-            ("?group_by=", "group_by"),
+            ("?group_by=,", "group_by"),
             ("?key_id=mine", "key_id"),
         ],
     )
