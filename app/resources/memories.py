@@ -97,7 +97,8 @@ class MemorySearch(MethodView):
             for hit in found.hits
         ]
         answer = {"query": body["query"], "data": data, "no_relevant_memory": found.no_relevant_memory}
-        return answer if found.explanation is None else {**answer, "explanation": found.explanation}
+        more = {"explanation": found.explanation, "linked": found.linked}
+        return {**answer, **{name: value for name, value in more.items() if value is not None}}
 
 
 @blueprint.route("/batch")

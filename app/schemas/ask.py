@@ -14,7 +14,17 @@ class AskIn(SearchIn):
     """A question. Filters are those of a search."""
 
     class Meta(SearchIn.Meta):
-        exclude = ("query", "search_mode", "arms", "weights", "explain", "collapse", "compress", "max_context_tokens")
+        exclude = (
+            "query",
+            "search_mode",
+            "arms",
+            "weights",
+            "explain",
+            "include_linked",
+            "collapse",
+            "compress",
+            "max_context_tokens",
+        )
 
     question = Text(
         10_000, blank=False, required=True, metadata={"description": "The question.", "example": "When do we deploy?"}

@@ -95,6 +95,10 @@ class SearchIn(SearchFilter):
     explain = fields.Boolean(
         load_default=False, metadata={"description": "Add why each hit is here, and how the search went."}
     )
+    include_linked = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Add the decisions that rest on the hits and the patterns of their projects."},
+    )
     collapse = fields.Boolean(
         load_default=False, metadata={"description": "Leave out what says nothing that a better hit does not."}
     )
@@ -114,7 +118,9 @@ class HitNodeOut(ma.Schema):
     """A node on the way to a hit."""
 
     kind = fields.String(validate=one_of(NODES), metadata={"description": "What it is.", "example": "entity"})
-    id = fields.String(allow_none=True, metadata={"description": "Its id; null for the question."})
+    id = fields.String(
+        allow_none=True, metadata={"description": "UUID; null for the question.", "format": "uuid", "example": None}
+    )
     name = fields.String(metadata={"description": "Its name, or the beginning of its text.", "example": "Billing"})
 
 
@@ -202,6 +208,36 @@ class SearchReasonOut(ma.Schema):
     )  # fmt: skip
 
 
+class LinkedDecisionOut(ma.Schema):
+    """A decision in force that rests on hits."""
+
+    id = fields.String(metadata={"description": "UUID of the decision.", "format": "uuid"})
+    title = fields.String(metadata={"description": "What was decided.", "example": "Keep jobs in the database"})
+    rationale = fields.String(metadata={"description": "Why.", "example": "One thing less to run"})
+    memory_ids = fields.List(
+        fields.String(metadata={"description": "UUID.", "format": "uuid"}),
+        metadata={"description": "The hits it rests on."},
+    )
+
+
+class LinkedPatternOut(ma.Schema):
+    """A pattern that projects of hits have adopted."""
+
+    id = fields.String(metadata={"description": "UUID of the pattern.", "format": "uuid"})
+    title = fields.String(metadata={"description": "Its title.", "example": "Outbox"})
+    memory_ids = fields.List(
+        fields.String(metadata={"description": "UUID.", "format": "uuid"}),
+        metadata={"description": "The hits of those projects."},
+    )
+
+
+class SearchLinksOut(ma.Schema):
+    """What is tied to the hits, most tied first."""
+
+    decisions = fields.List(fields.Nested(LinkedDecisionOut), metadata={"description": "Decisions in force."})
+    patterns = fields.List(fields.Nested(LinkedPatternOut), metadata={"description": "Patterns in use."})
+
+
 class SearchOut(ma.Schema):
     """Hits, best first."""
 
@@ -213,4 +249,7 @@ class SearchOut(ma.Schema):
     )
     explanation = fields.Nested(
         SearchReasonOut, metadata={"description": "How the search went, with `explain`.", "sometimes": True}
+    )
+    linked = fields.Nested(
+        SearchLinksOut, metadata={"description": "What is tied to the hits, with `include_linked`.", "sometimes": True}
     )

@@ -17,6 +17,7 @@ from app.services.refer import NOBODY, agent_named, project_named
 from app.state import State
 from graph.memories import MemoryRepository
 from graph.moments import MomentRepository
+from graph.recall_linked import RecallLinkRepository
 
 # Conditions that stand in the body as the graph takes them.
 PLAIN = (
@@ -41,11 +42,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The hits, best first; whether none of them answers; and, when asked for, how the search went."""
+    """The hits, best first; whether none of them answers; and, when asked for, how the search went and what is tied."""
 
     hits: list[Hit]
     no_relevant_memory: bool
     explanation: Row | None = None
+    linked: Row | None = None
 
 
 def search(parts: State, caller: Principal, wanted: Row) -> Recalled:
@@ -71,10 +73,13 @@ def search(parts: State, caller: Principal, wanted: Row) -> Recalled:
         hits = [hit for hit in hits if hit.score >= least]
     if wanted.get("compress"):
         hits = compressed(hits, look.question, wanted)
+    linked = None
+    if wanted.get("include_linked"):
+        linked = RecallLinkRepository(parts.graph, caller).linked([hit.memory["id"] for hit in hits])
     if not wanted.get("explain"):
-        return Recalled(hits, nothing)
+        return Recalled(hits, nothing, linked=linked)
     reasons, whole = explained(look, order, [hit.memory for hit in hits])
-    return Recalled([replace(hit, explanation=reasons[hit.memory["id"]]) for hit in hits], nothing, whole)
+    return Recalled([replace(hit, explanation=reasons[hit.memory["id"]]) for hit in hits], nothing, whole, linked)
 
 
 def chosen(look: Look, caller: Principal, scores: Mapping[str, float], wanted: Row) -> list[Row]:
