@@ -39,9 +39,10 @@ WITH k, t
 LIST = (
     """
 CYPHER 25
-MATCH (k:ApiKey {account: $account})-[:OPENS]->(t:Tenant)
-WHERE k.created_at <= $before AND (k.created_at < $before OR k.id < $before_id)
-WITH k, t ORDER BY k.created_at DESC, k.id DESC SKIP $offset LIMIT $limit
+MATCH (k:ApiKey {account: $account})
+WHERE k.created_at <= $before AND CASE WHEN k.created_at < $before THEN true ELSE k.id < $before_id END
+WITH k ORDER BY k.account DESC, k.created_at DESC, k.id DESC SKIP $offset LIMIT $limit
+MATCH (k)-[:OPENS]->(t:Tenant)
 """
     + SHOWN
     + " ORDER BY created_at DESC, id DESC"
@@ -94,8 +95,8 @@ RETURN t.id AS id, t.namespace AS namespace, t.created_at AS created_at ORDER BY
 NAMESPACES = """
 CYPHER 25
 MATCH (t:Tenant {account: $account})
-WHERE t.created_at <= $before AND (t.created_at < $before OR t.id < $before_id)
-WITH t ORDER BY t.created_at DESC, t.id DESC SKIP $offset LIMIT $limit
+WHERE t.created_at <= $before AND CASE WHEN t.created_at < $before THEN true ELSE t.id < $before_id END
+WITH t ORDER BY t.account DESC, t.created_at DESC, t.id DESC SKIP $offset LIMIT $limit
 RETURN t.id AS id, t.namespace AS namespace, t.created_at AS created_at, COUNT { (t)<-[:OPENS]-() } AS key_count
 ORDER BY created_at DESC, id DESC
 """

@@ -27,8 +27,8 @@ LIST = (
     """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant})
-WHERE w.created_at <= $before AND (w.created_at < $before OR w.id < $before_id)
-WITH w ORDER BY w.created_at DESC, w.id DESC SKIP $offset LIMIT $limit
+WHERE w.created_at <= $before AND CASE WHEN w.created_at < $before THEN true ELSE w.id < $before_id END
+WITH w ORDER BY w.tenant DESC, w.created_at DESC, w.id DESC SKIP $offset LIMIT $limit
 """
     + SHOWN
     + " ORDER BY created_at DESC, id DESC"
@@ -103,15 +103,17 @@ WITH d
 """
     + DELIVERY_SHOWN
 )
-PAGE = """
-  AND d.created_at <= $before AND (d.created_at < $before OR d.id < $before_id)
-WITH d ORDER BY d.created_at DESC, d.id DESC SKIP $offset LIMIT $limit
-"""
+# CASE, because the planner makes two seeks and a sort of an OR; and the order names every column of the index, the
+# constant ones too: only then it is the index's own, and reading stops at the limit.
+AFTER = " AND d.created_at <= $before AND CASE WHEN d.created_at < $before THEN true ELSE d.id < $before_id END "
+ORDER = "WITH d ORDER BY d.tenant DESC, d.webhook_id DESC, d.created_at DESC, d.id DESC "
+ORDER_IN_STATE = "WITH d ORDER BY d.tenant DESC, d.webhook_id DESC, d.state DESC, d.created_at DESC, d.id DESC "
+PAGE = "SKIP $offset LIMIT $limit"
 NEWEST = " ORDER BY created_at DESC, id DESC"
 ALL = "CYPHER 25 MATCH (d:Delivery {tenant: $tenant, webhook_id: $id}) WHERE d.created_at > 0"
 IN_STATE = "CYPHER 25 MATCH (d:Delivery {tenant: $tenant, webhook_id: $id, state: $state}) WHERE d.created_at > 0"
-DELIVERIES = ALL + PAGE + DELIVERY_SHOWN + NEWEST
-DELIVERIES_IN_STATE = IN_STATE + PAGE + DELIVERY_SHOWN + NEWEST
+DELIVERIES = ALL + AFTER + ORDER + PAGE + DELIVERY_SHOWN + NEWEST
+DELIVERIES_IN_STATE = IN_STATE + AFTER + ORDER_IN_STATE + PAGE + DELIVERY_SHOWN + NEWEST
 COUNT_DELIVERIES = ALL + " RETURN count(d) AS total"
 COUNT_DELIVERIES_IN_STATE = IN_STATE + " RETURN count(d) AS total"
 

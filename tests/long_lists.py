@@ -128,6 +128,7 @@ def moment(row: Row) -> str:
 
 LONG: dict[str, Long] = {
     "GET /v1/memories": Long(lambda w: batch(w, 1), delete("/v1/memories"), batch),
+    "GET /v1/memories/changes": Long(lambda w: batch(w, 1), fill=batch),
     "GET /v1/memories/{memory_id}/versions": Long(edit_memory, rows=SOME),
     "GET /v2/jobs": Long(lambda w: w.create("/v2/memories", content=w.fresh("note"), agent_id="iris")),
     "GET /v1/agents": Long(

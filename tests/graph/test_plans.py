@@ -10,6 +10,7 @@ from neo4j import Session
 from graph import labels
 from graph.driver import Connection, Graph, open_driver
 from tests.contract import cypher
+from tests.graph.plans import reads_a_page
 
 SCANS = ("LabelScan", "AllNodesScan", "RelationshipTypeScan")
 # Pieces that become a statement only together with others, which are planned where they are put together.
@@ -17,6 +18,24 @@ PIECES = re.compile(r"NARROWED|CREATE CONSTRAINT|CREATE INDEX|SHOW INDEXES|CALL 
 # module.CONSTANT -> why it may read a whole label
 WHOLE_LABEL = {
     "graph.keys.ACCOUNTS": "counts all keys, once at the start of a server",
+}
+
+# module.CONSTANT -> why its pages cost more the longer the list is
+WHOLE_LIST = {
+    **dict.fromkeys(
+        ["graph.decision_links.DEPENDENCIES", "graph.decision_links.DEPENDENTS", "graph.decision_links.MEMORIES",
+         "graph.entity_links.MEMORIES", "graph.entity_moments.KEYS", "graph.entity_moments.STATED",
+         "graph.entity_relations.STATED", "graph.memory_history.VERSIONS",
+         "graph.patterns.ADOPTERS", "graph.project_links.LIST"],
+        "reads the links of one node, which no index keeps in order",
+    ),
+    "graph.entities.LISTS[agent_id]": "reads what one agent's memories mention",
+    "graph.session_story.TIMELINE": "puts three lists of one session together",
+}  # fmt: skip
+# What stands for a parameter whose kind the planner looks at; null for the others.
+KINDS = {
+    **dict.fromkeys(["limit", "offset", "before", "before_seq", "after", "since", "now", "never"], 1),
+    **dict.fromkeys(["tenant", "account", "id", "before_id"], "x"),
 }
 
 
@@ -50,6 +69,13 @@ def test_no_query_reads_a_whole_label(name: str, session: Session) -> None:
     plan = session.run("CYPHER 25 EXPLAIN " + query, parameters).consume().plan
     assert plan is not None
     assert scans(dict(plan)) == [] or name in WHOLE_LABEL
+
+
+@pytest.mark.parametrize("name", [name for name, query in sorted(planned().items()) if "SKIP $offset" in query])
+def test_a_page_of_a_list_costs_the_same_wherever_it_is(name: str, connection: Connection, graph: Graph) -> None:
+    query = planned()[name]
+    parameters = {each: KINDS.get(each) for each in re.findall(r"\$(\w+)", query)}
+    assert reads_a_page(connection, query.strip(), **parameters) is (name not in WHOLE_LIST)
 
 
 def test_the_queries_that_are_planned_are_most_of_all() -> None:
