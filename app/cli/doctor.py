@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import click
 import httpx2
 
-from app.bootstrap import embedder
+from app.bootstrap import embedder, embedder_options, names_a_model
 from app.cli.common import settings_and_graph
 from app.clock import now_ms
 from app.config import Settings, load_settings
 from app.embeddings import EmbedderError
+from app.embeddings.spec import of_settings, restored
 from app.local.errors import LocalError
 from app.local.home import Home
+from graph import reembed
 from graph.driver import Graph
 from graph.errors import GraphError, Unsupported
 from graph.migrations import current_space, index_states
@@ -54,7 +56,9 @@ def examine() -> list[Finding]:
         _, graph = settings_and_graph()
     except LocalError as error:
         return [*findings, Finding("database", False, str(error), error.remedy)]
-    checks: tuple[Callable[[Settings, Graph], Finding], ...] = (_version, _clock, _indexes, _space)
+    checks: tuple[Callable[[Settings, Graph], Finding], ...] = (
+        _version, _clock, _indexes, _space, _reembed,
+    )  # fmt: skip
     for check in checks:
         try:
             findings.append(check(settings, graph))
@@ -104,8 +108,23 @@ def _indexes(settings: Settings, graph: Graph) -> Finding:
 
 def _space(settings: Settings, graph: Graph) -> Finding:
     space = current_space(graph)
-    seen = f"{space.identity}, {space.dimensions} dimensions" if space else "none recorded yet"
-    return Finding("vectors", space is not None, seen, "Run `loci migrate`.")
+    if space is None:
+        return Finding("vectors", False, "none recorded yet", "Run `loci migrate`.")
+    if space.model and names_a_model(settings):
+        named, in_force = of_settings(embedder_options(settings)), restored(space.model)
+        if named != in_force:
+            seen = f"the settings name {named.shown}, in force is {in_force.shown}"
+            return Finding("vectors", False, seen, "Take the model out of the settings, or name the one in force.")
+    return Finding("vectors", True, f"{space.identity}, {space.dimensions} dimensions")
+
+
+def _reembed(settings: Settings, graph: Graph) -> Finding:
+    record = reembed.current(graph)
+    if record is None:
+        return Finding("reembed", True, "none under way")
+    seen = f"to {restored(record.model).shown}: {record.state}, {record.done} of {record.total}"
+    alive = (record.lease_until or 0) > now_ms()
+    return Finding("reembed", alive, seen, "Run `loci reembed` to go on with it.")
 
 
 def _api(settings: Settings) -> Finding:
