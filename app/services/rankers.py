@@ -233,9 +233,9 @@ def _ways(at: int, links: Sequence[Link], around: Mapping[int, str], weights: We
     return ways
 
 
-def boost(memory: Candidate, now: int) -> float:
+def boost(memory: Candidate, now: int, weight: float = 1.0) -> float:
     """Return a factor between 0.9 and 1.1 for importance, tier and recency: it breaks ties and buries nothing."""
-    return math.prod(boosts(memory.importance, memory.tier, memory.created_at, now).values())
+    return math.prod(boosts(memory.importance, memory.tier, memory.created_at, now, weight).values())
 
 
 def within(moment: int, times: Sequence[tuple[int, int]]) -> bool:
@@ -243,13 +243,13 @@ def within(moment: int, times: Sequence[tuple[int, int]]) -> bool:
     return any(start <= moment < end for start, end in times)
 
 
-def boosts(importance: float, tier: str, created_at: int, now: int) -> dict[str, float]:
+def boosts(importance: float, tier: str, created_at: int, now: int, weight: float = 1.0) -> dict[str, float]:
     """Return the factors of `boost` by name, each centred on 1. Times are epoch milliseconds."""
     age = max(now - created_at, 0) / DAY_MS
     return {
-        "recency": 1 + 0.03 * (2 * 0.5 ** (age / HALF_LIFE_DAYS) - 1),
-        "importance": 1 + 0.08 * (min(max(importance, 0.0), 1.0) - 0.5),
-        "tier": TIERS.get(tier, 1.0),
+        "recency": 1 + weight * 0.03 * (2 * 0.5 ** (age / HALF_LIFE_DAYS) - 1),
+        "importance": 1 + weight * 0.08 * (min(max(importance, 0.0), 1.0) - 0.5),
+        "tier": 1 + weight * (TIERS.get(tier, 1.0) - 1),
     }
 
 
@@ -275,8 +275,7 @@ def ranked(
             known[target.id] = target
     near = {id: dense_part(c.cosine, best_near, floor, 1.0) for id, c in known.items()}
     factors = {
-        id: (1 + weights.boost * (boost(c, now) - 1)) * (1 + weights.timed * within(c.occurred_at, times))
-        for id, c in known.items()
+        id: boost(c, now, weights.boost) * (1 + weights.timed * within(c.occurred_at, times)) for id, c in known.items()
     }
     by_name = named(reached.named, near, weights)
     before = {id: value * factors[id] + by_name.get(id, 0.0) for id, value in score.items()}

@@ -17,12 +17,14 @@ QUESTION: Row = {"kind": "question", "id": None, "name": "the question"}
 class Way:
     """How a hit was reached: `arm`, and the memory (`over`) from which, when it was not found directly.
 
-    `steps` places apart in a session, or 0 where a name leads over.
+    `steps` places apart in a session, or 0 where a name leads over; `between` is what stands between two places apart,
+    unless the search may not show it.
     """
 
     arm: str
     over: str | None = None
     steps: int = 0
+    between: str | None = None
 
 
 def explained(look: Look, order: Sequence[Ranked], memories: Sequence[Row]) -> tuple[dict[str, Row], Row]:
@@ -37,15 +39,11 @@ def explained(look: Look, order: Sequence[Ranked], memories: Sequence[Row]) -> t
     ways = {id: way(ranked[id], candidates, look.reached) for id in shown} if look.mode == "hybrid" else {}
     with look.timed("explain"):
         paths = Paths(look, ways)
-    stretches = [(each.from_ms, each.to_ms) for each in look.times]
     reasons = {
         memory["id"]: {
             "ranking_score": ranked[memory["id"]].score,
             "arms": _arms(ranked[memory["id"]], ranks, look),
-            "boosts": {
-                **boosts(memory["importance"], memory["tier"], memory["created_at"], look.as_of or now_ms()),
-                "time": 1 + look.weights.timed * within(memory["occurred_at"], stretches),
-            },
+            "boosts": _boosts(memory, look),
             "path": paths.of(memory["id"], memory["content"]),
         }
         for memory in memories
@@ -92,7 +90,8 @@ def _led(id: str, reached: Reached) -> Way | None:
     if not beside:
         return None
     nearest = min(beside, key=lambda each: abs(each.step))
-    return Way("graph", reached.seeds[nearest.seed], abs(nearest.step))
+    halfway = [e.target.id for e in reached.beside if e.seed == nearest.seed and 2 * e.step == nearest.step]
+    return Way("graph", reached.seeds[nearest.seed], abs(nearest.step), halfway[0] if halfway else None)
 
 
 class Paths:
@@ -105,8 +104,8 @@ class Paths:
         self.ties = graph.between(pairs) if pairs else {}
         entities = [id for id, way in ways.items() if way.arm == "entities"]
         self.named = graph.named(entities, look.question.entities) if entities else {}
-        seeds = {way.over for way in ways.values() if way.over is not None}
-        self.names = graph.names(sorted(seeds)) if seeds else {}
+        between = {id for way in ways.values() for id in (way.over, way.between) if id is not None}
+        self.names = graph.names(sorted(between)) if between else {}
         self.mode = look.mode
 
     def of(self, id: str, content: str) -> Row:
@@ -127,6 +126,8 @@ class Paths:
             yield "FOUND", {"kind": "memory", "id": way.over, "name": self.names.get(way.over, "")}
             if tie := self.ties.get((way.over, id)):
                 yield "MENTIONS", {"kind": "entity", "id": tie["entity_id"], "name": tie["entity_name"]}
+        if way.between is not None:
+            yield "NEXT", {"kind": "memory", "id": way.between, "name": self.names.get(way.between, "")}
 
     def _last(self, id: str, way: Way) -> str:
         if way.over is None:
@@ -151,3 +152,14 @@ def _arms(hit: Ranked, ranks: Mapping[str, Mapping[str, tuple[int, float]]], loo
     if look.mode == "hybrid":
         arms |= {arm: {"rank": None, "score": round(gain, 6)} for arm, gain in added.items() if gain > 0}
     return arms
+
+
+def _boosts(memory: Row, look: Look) -> dict[str, float]:
+    if look.mode != "hybrid":
+        return {}
+    stretches = [(each.from_ms, each.to_ms) for each in look.times]
+    weights, now = look.weights, look.as_of or now_ms()
+    return {
+        **boosts(memory["importance"], memory["tier"], memory["created_at"], now, weights.boost),
+        "time": 1 + weights.timed * within(memory["occurred_at"], stretches),
+    }
