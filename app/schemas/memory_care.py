@@ -40,9 +40,14 @@ class BulkDeleteIn(Schema):
     project = Text(100, blank=False, metadata={"description": "Project slug."})
     project_id = Id(metadata={"description": "Project UUID; wins over `project`."})
     memory_type = Text(validate=[one_of(TYPES)], metadata={"description": "Kind of memory."})
+    type = Text(validate=[one_of(TYPES)], metadata={"description": "Same as `memory_type`.", "deprecated": True})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "Tier."})
     visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "Visibility."})
-    archived = fields.Boolean(metadata={"description": "Only archived ones, or only others."})
+    include_archived = fields.Boolean(metadata={"description": "False: no archived ones."})
+    archived_only = fields.Boolean(metadata={"description": "True: archived ones alone."})
+    archived = fields.Boolean(
+        metadata={"description": "True: `archived_only`; false: no `include_archived`.", "deprecated": True}
+    )
     created_after = Moment(metadata={"description": "Stored at this time or later."})
     created_before = Moment(metadata={"description": "Stored before this time."})
     occurred_after = Moment(metadata={"description": "Tells of something at this time or later."})
@@ -53,7 +58,12 @@ class BulkDeleteIn(Schema):
 
     @ma.validates_schema
     def names_something(self, data: dict[str, Any], **_: Any) -> None:
-        conditions = data.keys() - {"dry_run", "all"}
+        said = _archived(data)
+        if len(said) > 1:
+            raise ValidationError("send either `archived_only: true` or `include_archived: false`", "archived_only")
+        conditions = data.keys() - {"dry_run", "all", "include_archived", "archived_only"} | (
+            {"archived"} if said else set()
+        )
         if not conditions and not data.get("all"):
             raise ValidationError("name at least one condition, or send `all: true`", "all")
         if data.get("all") and conditions:
@@ -62,6 +72,19 @@ class BulkDeleteIn(Schema):
             raise ValidationError("send `ids` or other conditions, not both", "ids")
         if "metadata_filter" in data and not data["metadata_filter"]:
             raise ValidationError("must hold a condition", "metadata_filter")
+
+    @ma.post_load
+    def one_spelling(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        said = _archived(data)
+        return data | {"archived": True in said} if said else data
+
+
+def _archived(data: dict[str, Any]) -> set[bool]:
+    """Return what is asked for: {True} for archived memories alone, {False} for none of them, nothing for both."""
+    said = {data["archived"]} if "archived" in data else set()
+    alone = {True} if data.get("archived_only") else set()
+    none = {False} if data.get("include_archived") is False else set()
+    return said | alone | none
 
 
 class BulkDeleteOut(ma.Schema):

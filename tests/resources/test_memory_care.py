@@ -3,6 +3,8 @@
 import uuid
 from typing import Any
 
+import pytest
+
 from app.state import State
 from tests.callers import Caller, error_of
 from tests.resources.lists import ids
@@ -56,6 +58,41 @@ class TestBulkDelete:
         caller.remember("three", user_id="ada", supersedes=old)
         assert caller.post("/v1/memories/bulk-delete", {"user_id": "ada"}).get_json()["deleted"] == 3
         assert ids(caller, include_archived=True, include_superseded=True) == []
+
+    @pytest.mark.parametrize(
+        ("said", "gone"),
+        [
+            ({"archived_only": True}, ["old"]),
+            ({"archived": True}, ["old"]),
+            ({"include_archived": False}, ["new"]),
+            ({"archived": False}, ["new"]),
+            ({"include_archived": True, "archived_only": False, "all": True}, ["old", "new"]),
+            ({"type": "task"}, ["old"]),
+        ],
+    )
+    def test_what_is_archived_and_its_type_are_named_as_in_a_list(
+        self, caller: Caller, said: dict[str, Any], gone: list[str]
+    ) -> None:
+        made = {"old": caller.remember("old", memory_type="task"), "new": caller.remember("new", memory_type="fact")}
+        caller.post(f"/v1/memories/{made['old']['id']}/archive")
+        assert caller.post("/v1/memories/bulk-delete", said).get_json()["deleted"] == len(gone)
+        kept = [memory["id"] for name, memory in made.items() if name not in gone]
+        assert ids(caller, include_archived=True) == kept
+
+    @pytest.mark.parametrize(
+        ("said", "field"),
+        [
+            ({"include_archived": True}, "all"),
+            ({"archived_only": False}, "all"),
+            ({"archived_only": True, "include_archived": False}, "archived_only"),
+            ({"archived_only": True, "archived": False}, "archived_only"),
+            ({"archived_only": True, "all": True}, "all"),
+        ],
+    )
+    def test_what_is_no_condition_or_two_is_refused(self, caller: Caller, said: dict[str, Any], field: str) -> None:
+        kept = caller.remember("one")["id"]
+        assert error_of(caller.post("/v1/memories/bulk-delete", said), 422)["details"][0]["field"] == field
+        assert ids(caller) == [kept]
 
     def test_archived_may_be_a_condition(self, caller: Caller) -> None:
         filed, kept = caller.remember("one")["id"], caller.remember("two")["id"]
