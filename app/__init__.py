@@ -17,7 +17,7 @@ def create_app(parts: "State") -> "Flask":
     # Imported here, so that a helper process which needs one small module of this package does not load the web.
     from flask import Flask
 
-    from app import auth, limits, logs, path_ids, recording, request_id, space_watch
+    from app import auth, limits, logs, path_ids, recording, request_id, space_watch, verbs
     from app.api import Api, OrJson
     from app.errors import ERRORS
     from app.openapi import OPTIONS, register_components
@@ -29,6 +29,7 @@ def create_app(parts: "State") -> "Flask":
     app.extensions["loci"] = parts
     request_id.init_app(app)
     logs.init_app(app)
+    verbs.init_app(app)
     auth.init_app(app)
     limits.init_app(app, parts.settings)
     auth.init_scopes(app)

@@ -226,9 +226,12 @@ def _query(operation: Operation, world: World) -> dict[str, Any]:
 
 
 def _verbs_on(concrete: str) -> set[str]:
+    paths = document()["paths"]
+    # A word of ours is never taken for an id.
+    served = {concrete: paths[concrete]} if concrete in paths else paths
     return {
         verb.upper()
-        for path, item in document()["paths"].items()
+        for path, item in served.items()
         if re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), concrete)
         for verb in VERBS
         if verb in item

@@ -260,7 +260,10 @@ class TestCheck:
         error_of(caller.get("/v1/decisions/check", query_string=wrong), 422)
 
     def test_is_a_get_alone(self, caller: Caller) -> None:
-        assert caller.post("/v1/decisions/check", {"query": "q"}).status_code in (404, 405)
+        for verb in ("POST", "PUT", "DELETE"):
+            response = caller.call(verb, "/v1/decisions/check", {"query": "q"})
+            error_of(response, 405)
+            assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
     def test_memories_and_decisions_do_not_appear_in_each_others_searches(self, caller: Caller) -> None:
         decide(caller, "Keep the queue in the database")
