@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from app.auth import PUBLIC, needed_scope
 from app.config import Settings
 from app.errors import RateLimited
+from app.state import state
 
 UNLIMITED = "unlimited"
 LARGE = 1_000_000
@@ -30,11 +31,21 @@ def init_app(app: Flask, settings: Settings) -> None:
         application_limits=[settings.rate_limit],
         application_limits_exempt_when=exempt,
         storage_uri=settings.redis_url or "memory://",
+        # A store of counts that hangs must not hold up a request for long.
+        storage_options={"socket_connect_timeout": 1, "socket_timeout": 1} if settings.redis_url else {},
         strategy="fixed-window",
         swallow_errors=True,
         headers_enabled=False,
         key_prefix="loci",
     )
+
+
+def store() -> str:
+    """Return how the store of counts is: `up` or `down` for Redis, `memory` where this process counts by itself."""
+    limiter: Limiter | None = current_app.extensions.get("loci_limiter")
+    if limiter is None or not state().settings.redis_url:
+        return "memory"
+    return "up" if limiter.storage.check() else "down"
 
 
 def caller() -> str:

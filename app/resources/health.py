@@ -5,6 +5,7 @@ from typing import Any
 from flask.views import MethodView
 
 import app
+from app import limits
 from app.api import Blueprint
 from app.clock import now_ms
 from app.schemas.health import HealthOut
@@ -41,7 +42,7 @@ class Health(MethodView):
             "services": {
                 "database": database,
                 "vector_store": database,
-                "cache": "up",
+                "cache": limits.store(),
                 "task_queue": database,
                 "embeddings": "unchecked",
             },

@@ -31,7 +31,7 @@ class HealthOut(ma.Schema):
     services = fields.Dict(
         keys=fields.String(), values=fields.String(), required=True,
         metadata={
-            "description": "`up`, `down` or `unchecked` for each part.",
+            "description": "`up`, `down` or `unchecked` for each part; `cache` may be `memory`.",
             "example": {"database": "up", "embeddings": "unchecked"},
         },
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from dataclasses import replace
 
@@ -44,6 +46,31 @@ def test_without_its_database_is_503_and_still_says_what_works(parts: State) -> 
     assert response.status_code == 503
     assert (body["status"], body["services"]["database"]) == ("degraded", "down")
     assert body["version"] == loci.__version__
+
+
+def test_names_no_store_that_is_not_there(parts: State) -> None:
+    for rate_limit in ("unlimited", "3/minute"):
+        counting = replace(parts, settings=replace(parts.settings, rate_limit=rate_limit))
+        assert Caller(create_app(counting), "", "").get("/v1/health").get_json()["services"]["cache"] == "memory"
+
+
+def test_tells_whether_the_shared_store_of_counts_answers(parts: State) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"redis://127.0.0.1:{listening.getsockname()[1]}?protocol=2"
+        app = create_app(replace(parts, settings=replace(parts.settings, rate_limit="3/minute", redis_url=url)))
+        threading.Thread(target=answer_pings, args=(listening,), daemon=True).start()
+        assert Caller(app, "", "").get("/v1/health").get_json()["services"]["cache"] == "up"
+    response = Caller(create_app(replace(parts, settings=app.extensions["loci"].settings)), "", "").get("/v1/health")
+    assert (response.status_code, response.get_json()["services"]["cache"]) == (200, "down")
+
+
+def answer_pings(listening: socket.socket) -> None:
+    """Answer as Redis does while one connection lasts: `PONG` to a ping, `OK` to anything else."""
+    connection, _ = listening.accept()
+    with connection:
+        while sent := connection.recv(4096):
+            for command in sent.split(b"*")[1:]:
+                connection.sendall(b"+PONG\r\n" if b"PING" in command else b"+OK\r\n")
 
 
 def test_is_not_hindered_by_a_bad_key(anonymous: Caller) -> None:
