@@ -23,6 +23,8 @@ from tests.compat.stops import NEVER_REGISTERED, PROBES, STOPS, UNKNOWN, Probe, 
 
 # Bytes that are announced and never sent: a server that waits for them has not looked at the length first.
 FAR_TOO_LARGE = "1000000000"
+# The first calls of a new server on a busy machine take long.
+PATIENCE = 120
 
 
 @dataclass
@@ -38,12 +40,12 @@ class World:
         self.everything = self.client(*ALL_SCOPES)
         rest = {scope: [other for other in ALL_SCOPES if other not in (scope, "admin")] for scope in ALL_SCOPES}
         self.without = {scope: self.client(*others) for scope, others in rest.items()}
-        self.anonymous = httpx2.Client(base_url=self.url, timeout=30)
+        self.anonymous = httpx2.Client(base_url=self.url, timeout=PATIENCE)
 
     def client(self, *scopes: str) -> httpx2.Client:
         """Return a client with a key for these scopes."""
         headers = {"Authorization": f"Bearer {self.keys(*scopes)}"}
-        return httpx2.Client(base_url=self.url, headers=headers, timeout=30)
+        return httpx2.Client(base_url=self.url, headers=headers, timeout=PATIENCE)
 
     def close(self) -> None:
         """Close all clients."""
@@ -66,7 +68,7 @@ class World:
     def announce(self, verb: str, path: str) -> int:
         """Announce a body that is far too large, send none of it, and return the status."""
         where = urlsplit(self.url)
-        connection = HTTPConnection(where.hostname or "", where.port, timeout=30)
+        connection = HTTPConnection(where.hostname or "", where.port, timeout=PATIENCE)
         with closing(connection):
             connection.putrequest(verb, path)
             connection.putheader("Authorization", self.everything.headers["Authorization"])
