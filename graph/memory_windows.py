@@ -50,16 +50,6 @@ MATCH (m:Memory {tenant: $tenant, id: $id})
 MATCH (part:MemoryWindow)-[:WINDOW_OF]->(m)
 DETACH DELETE part
 """
-# Texts below `least` characters are seen whole by any model.
-LONG = """
-CYPHER 25
-MATCH (m:Memory {tenant: $tenant}) WHERE m.id > $after
-WITH m ORDER BY m.tenant, m.id LIMIT $limit
-RETURN count(m) AS seen, max(m.id) AS at,
-  collect(CASE WHEN size(m.content) > $least AND m:Searchable
-    AND NOT EXISTS { MATCH (m)<-[:WINDOW_OF]-(part:MemoryWindow) WHERE part.slot = $slot }
-    THEN {id: m.id, content: m.content} END) AS long
-"""
 
 
 class MemoryWindowRepository(Slotted):
@@ -80,8 +70,3 @@ class MemoryWindowRepository(Slotted):
     def drop(self, id: str) -> None:
         """Take all windows from a memory, whatever slot they are of: its text is another."""
         self.write(DROP, id=id)
-
-    def long(self, after: str, limit: int, least: int) -> Row:
-        """Return `{seen, at, long: [{id, content}]}`: the next stretch of memories by id, and the long ones among them
-        that have no windows."""
-        return self.read(LONG, after=after, limit=limit, least=least, slot=self.slot)[0]

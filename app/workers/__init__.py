@@ -5,6 +5,7 @@
 | embed_pending | 0.25 s | completes memories that were accepted: vectors, names, links |
 | purge_jobs | 300 s | forgets jobs that were over a week ago |
 | purge_expired | 30 s | deletes memories whose time has passed |
+| window_backfill | 600 s | gives windows to long memories of a time before there were any, once |
 | topics | 60 s | groups the entities of tenants where something was written |
 | unused_entities | 600 s | deletes entities of extraction that nothing mentions any more |
 | usage_retention | 1 h | deletes audit entries and usage days that are too old |
@@ -14,7 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.state import State
-from app.workers import embed_pending, purge_expired, purge_jobs, topics, unused_entities, usage_retention
+from app.workers import (
+    embed_pending,
+    purge_expired,
+    purge_jobs,
+    topics,
+    unused_entities,
+    usage_retention,
+    window_backfill,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ LOOPS = (
     Loop("embed_pending", 0.25, embed_pending.work),
     Loop("purge_jobs", 300.0, purge_jobs.work),
     Loop("purge_expired", 30.0, purge_expired.work),
+    Loop("window_backfill", 600.0, window_backfill.work),
     Loop("topics", 60.0, topics.work),
     Loop("unused_entities", 600.0, unused_entities.work),
     Loop("usage_retention", 3600.0, usage_retention.work),
