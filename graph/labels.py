@@ -118,10 +118,11 @@ SEARCH_CONDITIONS = {
     "min_importance": " AND m.importance >= $min_importance",
     "created_after": " AND m.created_at >= $created_after",
     "created_before": " AND m.created_at < $created_before",
-    # What tells of no time has "never" there, which would pass the first of these.
-    "occurred_after": f" AND m.occurred_at >= $occurred_after AND m.occurred_at < {NEVER}",
+    "occurred_after": " AND m.occurred_at >= $occurred_after",
     "occurred_before": " AND m.occurred_at < $occurred_before",
 }
+# What tells of no time has "never" there, which would pass "after". The index takes one upper bound and no second.
+TOLD = f" AND m.occurred_at < {NEVER}"
 # Those of them that hold for all that a memory ever was, or are asked of today: a search of the past asks its index for
 # these, and for the others what it has found.
 LASTING = ("agent_id", "user_id", "session_id", "project_id", "visibility", "created_after", "created_before")
@@ -137,4 +138,7 @@ def narrowed(query: str, names: Iterable[str]) -> str:
     if unknown := wanted - SEARCH_CONDITIONS.keys():
         raise KeyError(min(unknown))
     # A fixed order: the same set of conditions is always the same text, so its plan is found in the cache.
-    return query.replace("NARROWED", "".join(text for name, text in SEARCH_CONDITIONS.items() if name in wanted))
+    conditions = "".join(text for name, text in SEARCH_CONDITIONS.items() if name in wanted)
+    if "occurred_after" in wanted and "occurred_before" not in wanted:
+        conditions += TOLD
+    return query.replace("NARROWED", conditions)

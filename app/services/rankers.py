@@ -210,8 +210,11 @@ def walk(
             share = weights.second * score**2 / total * first[around[step]] / whole / len(onward)
             for next_id in onward:
                 arrived[next_id] += share
+    # A seed that the search may not show is no place to arrive at.
     worth = {
-        id: value * near[id] / math.sqrt(max(1.0, names.get(id, 0) / weights.crowded)) for id, value in arrived.items()
+        id: value * near[id] / math.sqrt(max(1.0, names.get(id, 0) / weights.crowded))
+        for id, value in arrived.items()
+        if id in near
     }
     most = max(worth.values(), default=0.0)
     return {id: weights.walk * _over(value, most) for id, value in worth.items()}

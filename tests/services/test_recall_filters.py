@@ -8,6 +8,7 @@ import pytest
 
 from app.clock import now_ms
 from app.errors import Invalid
+from app.services.archive import set_archived
 from app.state import State
 from tests.notebook import Notebook, notebook_of
 
@@ -194,3 +195,52 @@ class TestIsolation:
         for mode in ("hybrid", "semantic", "keyword"):
             found = [hit.memory["id"] for hit in small.hits("tea and sugar number 7", search_mode=mode, limit=50)]
             assert set(found) == set(own)
+
+
+class TestTimes:
+    TOLD = ("2023-03-01", "2023-03-15", "2023-04-01")
+
+    @pytest.fixture
+    def filled(self, notes: Notebook) -> Notebook:
+        for day in self.TOLD:
+            notes.store(f"tea {day}", occurred_at=day)
+        notes.store("tea at no time")
+        return notes
+
+    @pytest.mark.parametrize(
+        ("fields", "found"),
+        [
+            ({"occurred_after": "2023-03-15"}, TOLD[1:]),
+            ({"occurred_before": "2023-03-15"}, TOLD[:1]),
+            ({"occurred_after": "2023-03-01", "occurred_before": "2023-04-01"}, TOLD[:2]),
+            ({"occurred_before": "9999-12-31T00:00:00Z"}, TOLD),
+            ({"occurred_after": "1970-01-01"}, TOLD),
+            ({"occurred_after": "2023-04-01", "occurred_before": "2023-03-01"}, ()),
+        ],
+    )
+    @pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
+    def test_what_tells_of_no_time_lies_in_no_stretch(
+        self, filled: Notebook, mode: str, fields: dict[str, Any], found: tuple[str, ...]
+    ) -> None:
+        assert set(filled.ask("tea", search_mode=mode, **fields)) == {f"tea {day}" for day in found}
+
+    def test_a_stretch_in_the_question_may_restrict(self, filled: Notebook) -> None:
+        assert set(filled.ask("tea in March 2023", time="restrict")) == {f"tea {day}" for day in self.TOLD[:2]}
+
+    def test_only_archived_ones(self, notes: Notebook) -> None:
+        [kept, put_away] = notes.store("tea here", "tea in the archive")
+        set_archived(notes.parts, notes.caller, put_away, True)
+        for mode in ("hybrid", "semantic", "keyword"):
+            found = {
+                name: {hit.memory["id"] for hit in notes.hits("tea", search_mode=mode, **{name: True})}
+                for name in ("archived_only", "include_archived", "explain")
+            }
+            assert found == {"archived_only": {put_away}, "include_archived": {kept, put_away}, "explain": {kept}}
+
+    def test_names_walks_and_neighbours_respect_metadata(self, notes: Notebook) -> None:
+        session = notes.session()
+        notes.store("Ada Lovelace drinks tea", metadata={"n": 2}, session_id=session)
+        notes.store("and then she left", "and nobody followed", metadata={"n": 1}, session_id=session)
+        notes.store("Ada Lovelace was born in Trondheim", metadata={"n": 1})
+        for wanted in ({"n": 2}, {"n": {"$gt": 1}}, {"$not": {"n": 1}}):
+            assert notes.ask("tea with Ada Lovelace", metadata_filter=wanted) == ["Ada Lovelace drinks tea"]

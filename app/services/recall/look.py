@@ -101,13 +101,15 @@ class Look:
 
     def semantic(self) -> list[Ranked]:
         """Rank by cosine alone; what stands far down in a long memory counts `further` less."""
-        vector = self._vector()
+        vector, deepest = self._vector(), 0
 
         def look(deep: int) -> Found:
+            nonlocal deepest
+            deepest = deep
             return self._flat(self.graph.nearest(self.filters, vector, deep=deep, **self.common), deep)
 
         cosines = {id: 2 * score - 1 for id, score, _ in self._widened(look).passing}
-        for id, score, text in self.graph.further(self.filters, vector, deep=DEEP, **self.common):
+        for id, score, text in self.graph.further(self.filters, vector, deep=deepest, **self.common):
             if self._passes(text):
                 cosines[id] = max(cosines.get(id, -1.0), 2 * score - 1 - self.weights.further)
         found = sorted(cosines.items(), key=lambda each: (-each[1], each[0]))
