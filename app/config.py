@@ -92,7 +92,9 @@ class Settings:
         "LOCI_EMBEDDER", "local", "Where vectors come from.", validate=OneOf(["local", "openai", "hashing"])
     )
     embedding_model: str = _setting(
-        "LOCI_EMBEDDING_MODEL", "", "Model name; empty: `bge-small` locally, `text-embedding-3-small` remotely."
+        "LOCI_EMBEDDING_MODEL",
+        "",
+        "Model; empty: `bge-small` locally, `text-embedding-3-small` remotely. `loci reembed` changes it.",
     )
     embedding_path: str = _setting("LOCI_EMBEDDING_PATH", "", "Folder with your own `model.onnx` and `tokenizer.json`.")
     embedding_dimensions: int = _setting(

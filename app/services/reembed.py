@@ -34,6 +34,7 @@ log = structlog.get_logger()
 MOST_ROUNDS = 50
 # A round that found fewer than this, or than this share of all, was about what was written while it ran.
 FEW, FEW_SHARE = 20, 0.001
+MOST_DIMENSIONS = 4096
 
 
 GO_ON = "`loci reembed` goes on with it, `loci reembed --abort` undoes it."
@@ -205,11 +206,17 @@ def checked(graph: Graph, embedder: Embedder, space: migrations.Space) -> Record
     """Return the reembed to this model that is under way, or None where one may begin.
 
     Raises:
-        ReembedError: the database holds that model's vectors, or a reembed to another model is under way.
+        ReembedError: the database holds that model's vectors or cannot hold them, or a reembed to another model is
+            under way.
         EmbedderError: the model does not answer.
     """
     found = current(graph)
     wanted = (embedder.identity, embedder.dimensions)
+    if embedder.dimensions > MOST_DIMENSIONS:
+        raise ReembedError(
+            f"{embedder.name} makes vectors of {embedder.dimensions} numbers; Neo4j indexes {MOST_DIMENSIONS}.",
+            "Ask it for shorter ones with `--dimensions`, or name another model.",
+        )
     if found is None and (space.identity, space.dimensions) == wanted:
         raise ReembedError(f"The database holds the vectors of {embedder.name} already.", "Name another model.")
     if found is not None and (found.identity, found.dimensions) != wanted:
