@@ -50,8 +50,8 @@ class Calibration:
 KEYWORD_ANSWERS, KEYWORD_SURE = 0.7, 0.8
 
 # Fitted on bge-small: below evidence 0.595 lie nine in ten questions about absent facts, and one in ten of those that
-# can be answered; above 0.86 one in fifty of the absent ones, and half of the questions whose first hit is right. Other models start from the same map over their own
-# floor, until they are fitted.
+# can be answered; above 0.86 one in fifty of the absent ones, and half of those whose first hit is right. Other models
+# start from the same map over their own floor, until they are fitted.
 DEFAULT = Calibration()
 CALIBRATIONS: dict[str, Calibration] = {"local:bge-small-en-v1.5-q": DEFAULT}
 

@@ -1,5 +1,8 @@
 """Ranking and calibration as pure functions: what must hold for every input."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +10,8 @@ from hypothesis import strategies as st
 from app.services import calibration, rankers
 from app.services.calibration import DEFAULT
 from app.services.rankers import Beside, Candidate, Link, Named, Ranked, Reached, Weights
+
+T = TypeVar("T")
 
 WEIGHTS = Weights()
 FLOOR = 0.45
@@ -223,11 +228,14 @@ class TestOrder:
     def test_it_does_not_depend_on_the_order_in_which_things_came(
         self, case: tuple[list[Candidate], Reached], random: object
     ) -> None:
-        found, reached = list(case[0]), case[1]
-        turned = [list(each) for each in (reached.links, reached.named, reached.beside)]
-        for each in (found, *turned):
-            random.shuffle(each)  # type: ignore[attr-defined]
-        assert order_of(found, Reached(reached.seeds, *turned)) == order_of(*case)
+        def turned(things: Sequence[T]) -> list[T]:
+            shuffled = list(things)
+            random.shuffle(shuffled)  # type: ignore[attr-defined]
+            return shuffled
+
+        found, reached = case
+        other = Reached(reached.seeds, turned(reached.links), turned(reached.named), turned(reached.beside))
+        assert order_of(turned(found), other) == order_of(found, reached)
 
     @given(asked())
     def test_a_score_is_the_sum_of_what_is_said_of_it(self, case: tuple[list[Candidate], Reached]) -> None:
