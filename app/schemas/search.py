@@ -21,7 +21,7 @@ class SearchWeights(Schema):
     lexical = Fraction(metadata={"description": "Words against meaning.", "example": 0.4})
     from_previous = Fraction(metadata={"description": "Taken over from the one before in the session.", "example": 0.3})
     from_next = Fraction(metadata={"description": "Taken over from the one after in the session.", "example": 0.4})
-    named = Fraction(metadata={"description": "For carrying names of the question.", "example": 0.15})
+    named = Fraction(metadata={"description": "For carrying names of the question.", "example": 0.1})
     hop = Fraction(metadata={"description": "For what the best hits lead to by name.", "example": 0.4})
     shared_name = Fraction(metadata={"description": "A name shared, against a name in the title.", "example": 0.3})
     walk = Fraction(metadata={"description": "For what two steps through the graph reach.", "example": 0.2})

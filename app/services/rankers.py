@@ -35,7 +35,7 @@ class Weights:
     hop: float = 0.4
     shared_name: float = 0.3
     asked_name: float = 0.2
-    named: float = 0.15
+    named: float = 0.1
     walk: float = 0.2
     beside: float = 0.3
     second: float = 0.5
@@ -180,10 +180,10 @@ def hops(seeds: Sequence[float], links: Sequence[Link], weights: Weights) -> dic
     return gain
 
 
-def named(found: Sequence[Named], near: Mapping[str, float], weights: Weights) -> dict[str, float]:
-    """Return what memories gain for carrying names of the question; `near` is their plain dense part by id."""
+def named(found: Sequence[Named], weights: Weights) -> dict[str, float]:
+    """Return what memories gain for carrying names of the question, the largest gain being `named`."""
     most = max((each.weight for each in found), default=0.0)
-    return {each.target.id: weights.named * _over(each.weight, most) * near[each.target.id] for each in found}
+    return {each.target.id: weights.named * _over(each.weight, most) for each in found}
 
 
 def walk(
@@ -280,7 +280,7 @@ def ranked(
     factors = {
         id: boost(c, now, weights.boost) * (1 + weights.timed * within(c.occurred_at, times)) for id, c in known.items()
     }
-    by_name = named(reached.named, near, weights)
+    by_name = named(reached.named, weights)
     before = {id: value * factors[id] + by_name.get(id, 0.0) for id, value in score.items()}
     order = sorted(before, key=lambda id: (-before[id], id))
     seeds = [before.get(seed, 0.0) for seed in reached.seeds]

@@ -141,11 +141,11 @@ def place(id: str, names: int = 0) -> Candidate:
 class TestNamed:
     def test_the_rarer_name_is_worth_more_and_the_best_all_of_it(self) -> None:
         found = [Named(place("a"), 4.0), Named(place("b"), 2.0)]
-        assert rankers.named(found, {"a": 1.0, "b": 1.0}, WEIGHTS) == {"a": WEIGHTS.named, "b": WEIGHTS.named / 2}
+        assert rankers.named(found, WEIGHTS) == {"a": WEIGHTS.named, "b": WEIGHTS.named / 2}
 
-    def test_a_name_alone_does_not_make_an_answer(self) -> None:
-        gain = rankers.named([Named(place("a"), 4.0), Named(place("c"), 4.0)], NEAR, WEIGHTS)
-        assert gain["c"] == pytest.approx(0.4 * gain["a"])
+    def test_a_name_alone_does_not_pass_what_answers(self) -> None:
+        found = [Candidate("answer", 0.8, 5.0), Candidate("other", 0.5, 0.0)]
+        assert order_of(found, Reached(named=[Named(found[1], 3.0)]))[0] == "answer"
 
     def test_it_brings_what_no_arm_had_found(self) -> None:
         found = [Candidate(f"c{i}", 0.8 - i / 100, 0.0) for i in range(3)]
