@@ -31,9 +31,9 @@ from graph.refill import total
 
 log = structlog.get_logger()
 
-MOST_ROUNDS = 50
-# A round that found fewer than this, or than this share of all, was about what was written while it ran.
-FEW, FEW_SHARE = 20, 0.001
+# A round that found fewer than this, or more than this share of what the round before found, met nothing but what was
+# written while it ran: the next would find as much.
+FEW, STEADY = 20, 0.5
 MOST_DIMENSIONS = 4096
 
 
@@ -130,8 +130,10 @@ class Reembed(Held):
         """
         migrations.make_vector_index(self.graph, self.record.slot, self.record.dimensions)
         self.total = total(self.graph)
-        for _ in range(MOST_ROUNDS):
-            if self._round() <= max(FEW, FEW_SHARE * self.total):
+        found = self._round()
+        while found > FEW:
+            before, found = found, self._round()
+            if found > STEADY * before:
                 return
 
     def overlap(self, old: Embedder) -> Overlap:
