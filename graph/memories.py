@@ -111,10 +111,11 @@ UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 RETURN m.id AS id, m.EMBEDDING AS embedding
 """
+# A property set to itself locks and changes nothing: whoever then finds nothing to do leaves no trace.
 LOCK = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now
-SET m.updated_at = $now
+SET m.version = m.version
 RETURN m.content AS content, m.content_hash AS content_hash, m.metadata AS metadata, m.version AS version,
   m.importance AS importance, m.agent_id AS agent_id, m.title AS title, m.visibility AS visibility,
   m.archived AS archived, m.extraction_method AS extraction_method, m.extraction_status AS extraction_status,
@@ -125,7 +126,7 @@ UPDATE = (
     """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
-SET m += $changes, m.version = m.version + 1
+SET m.updated_at = $now, m += $changes, m.version = m.version + 1
 WITH m
 """
     + KEEP_WINDOWS
@@ -303,7 +304,7 @@ class MemoryRepository(Slotted):
 
     def update(self, id: str, changes: Row, embedding: Any = None) -> None:
         """Set properties, and the vector where one is given: with it, search finds the memory."""
-        self.write_one(UPDATE, id=id, changes=changes)
+        self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
         if embedding is not None:
             self.check_slot()
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding, now=now_ms())

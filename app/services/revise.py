@@ -33,7 +33,7 @@ PLAIN = ("memory_type", "importance", "tier", "visibility", "title", "occurred_a
 
 
 def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> None:
-    """Apply a loaded `MemoryUpdate` body to a memory in one transaction.
+    """Apply a loaded `MemoryUpdate` body to a memory in one transaction; what changes nothing is not written.
 
     Raises:
         NotFound: no such memory.
@@ -54,19 +54,20 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
         now = now_ms()
         changes = _changes(body, before) | {"updated_at": now}
         if content is None or vectors is None or content == before["content"]:
-            keep(tx, before, changes, now)
-            memories.update(id, changes)
+            if keep(tx, before, changes, now):
+                memories.update(id, changes)
         else:
             keep(tx, before, changes, now, version_id)
             say(tx, content, vectors, before, changes, now)
         if changes.keys() & {"visibility", "expires_at"}:
             memories.share_with_versions(id)
 
-    def keep(tx: Transaction, before: Row, changes: Row, now: int, replaced: str = NONE) -> None:
+    def keep(tx: Transaction, before: Row, changes: Row, now: int, replaced: str = NONE) -> bool:
         fields = ["content"] if replaced else []
         fields += [name for name in KEPT if name in changes and name in before and changes[name] != before[name]]
         if fields:
             MemoryChangeRepository(parts.graph, caller, tx).keep(id, "edited", fields, now, replaced)
+        return bool(fields)
 
     def say(tx: Transaction, content: str, vectors: Embedded, before: Row, changes: Row, now: int) -> None:
         memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)

@@ -159,8 +159,12 @@ class TestList:
         assert [row["before"]["content"] for row in rows[:-1]] == [f"text {number}" for number in range(10, -1, -1)]
 
     def test_an_edit_that_changes_nothing_is_none(self, caller: Caller) -> None:
-        id = caller.remember("one", importance=0.5)["id"]
-        caller.put(f"/v1/memories/{id}", {"content": "one", "importance": 0.5, "metadata": {}})
+        with at(0):
+            memory = caller.remember("one", importance=0.5)
+        with at(1):
+            body = {"content": "one", "importance": 0.5, "metadata": {}}
+            assert caller.put(f"/v1/memories/{memory['id']}", body).get_json() == memory
+            assert caller.post(f"/v1/memories/{memory['id']}/unarchive").get_json() == memory
         assert kinds(caller) == ["created"]
 
     def test_maintenance_is_told_as_well(self, caller: Caller, parts: State) -> None:

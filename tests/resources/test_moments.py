@@ -161,7 +161,7 @@ class TestList:
             caller.remember(f"memory {n}")
         assert listed(caller, as_of=datetime.now(UTC).timestamp()) == listed(caller)
 
-    @pytest.mark.parametrize("moment", ["2999-01-01", "soon", "", "-5", "1e3", "[]"])
+    @pytest.mark.parametrize("moment", ["2999-01-01", "soon", "-5", "1e3", "[]"])
     def test_refuses_what_is_no_moment_of_the_past(self, caller: Caller, moment: str) -> None:
         body = error_of(caller.get("/v1/memories", query_string={"as_of": moment}), 422)
         assert [detail["field"] for detail in body["details"]] == ["as_of"]
