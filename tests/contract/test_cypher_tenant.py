@@ -31,6 +31,10 @@ WITHOUT_TENANT = {
     "graph.queue.CLAIM": "workers claim jobs of every tenant and hand each job's tenant on",
     "graph.queue.BEAT": "each job is picked by the tenant that was claimed with it",
     "graph.queue.OVER": "jobs of every tenant are forgotten when they are old",
+    **{
+        f"graph.refill.{name}": "another model reads what all tenants have; each node is written as its tenant"
+        for name in ("MEMORY", "VERSION", "WINDOW", "DECISION", "PATTERN", "TOTAL")
+    },
     "graph.memories.EXPIRED": "the purge works for every tenant and hands each memory's tenant on",
 }
 # module.CONSTANT -> why it picks nodes by properties without the tenant
