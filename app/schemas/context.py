@@ -7,6 +7,7 @@ from app.schemas.agents import Name
 from app.schemas.blocks import BlockOut
 from app.schemas.common import Fraction, Id, Schema, Text
 from app.schemas.memories import TYPES, one_of
+from app.schemas.moments import Past
 from app.schemas.search import MODES
 
 
@@ -28,6 +29,12 @@ class ContextIn(Schema):
     )
     agent_id = Name(metadata={"description": "Agent UUID or name; all agents when absent."})
     project = Text(100, metadata={"description": "Project slug; all projects when absent."})
+    as_of = Past(
+        metadata={
+            "description": "Build it as at this moment, with texts as they were, and decisions in force that were made "
+            "by then."
+        }
+    )
 
 
 class ContextSourceOut(ma.Schema):
@@ -106,6 +113,12 @@ class ContextBuildIn(Schema):
     )  # fmt: skip
     block_texts = fields.Boolean(
         load_default=False, metadata={"description": "Repeat the memories' texts in `blocks`, ready for a prompt."}
+    )
+    as_of = Past(
+        metadata={
+            "description": "Build it as at this moment, with texts as they were, and decisions in force that were made "
+            "by then."
+        }
     )
 
 

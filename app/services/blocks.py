@@ -6,7 +6,7 @@ Each block is a text for a prompt and names the memories that it rests on. Pure 
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.auth import Principal
@@ -85,7 +85,11 @@ def around(parts: State, caller: Principal, memories: Sequence[Row], wanted: Row
     within = {name: value for name, value in (("agent_id", agent), ("project_id", project)) if value}
     finder = Finder(parts, caller, "decision", wanted["query"])
     fitting = [id for id, _ in finder.scored(finder.rows(within), RELEVANT)[:MOST_DECISIONS]]
-    return stands_around(parts, caller, memories, fitting, project, agent)
+    beside = stands_around(parts, caller, memories, fitting, project, agent)
+    if (as_of := wanted.get("as_of")) is None:
+        return beside
+    # Of the decisions in force now, those that were made by then.
+    return replace(beside, decisions=[row for row in beside.decisions if row["created_at"] <= as_of])
 
 
 def stands_around(
