@@ -127,9 +127,9 @@ def init_app(app: Flask) -> None:
             return current_app.handle_user_exception(failure)
 
 
-def watch(app: Flask) -> SpaceWatch:
-    """Keep an app on the vectors in force, from now on."""
+def watch(app: Flask, stop: threading.Event | None = None) -> SpaceWatch:
+    """Keep an app on the vectors in force, from now on until `stop`."""
     made = SpaceWatch(app.extensions["loci"], lambda parts: app.extensions.__setitem__("loci", parts))
     app.extensions["loci_space"] = made
-    made.start()
+    made.start(stop)
     return made

@@ -193,15 +193,15 @@ def opened(graph: Graph, seconds: float = LEASE_MS / 1000 + 1) -> tuple[Record, 
     """
     lease, seen = Lease(graph, new_id()), current(graph)
     until = time.monotonic() + seconds
-    while not lease.take():
-        record = current(graph)
-        if record is None or (seen and record.lease_until != seen.lease_until) or time.monotonic() > until:
+    while True:
+        taken, record = lease.take(), current(graph)
+        if record is None:
+            raise ReembedError("No reembed is under way.", "Name the model: `loci reembed --model minilm`.")
+        if taken:
+            return record, lease
+        if (seen and record.lease_until != seen.lease_until) or time.monotonic() > until:
             raise ReembedError("A reembed is running already.", "See `loci reembed --status`.")
         time.sleep(0.5)
-    record = current(graph)
-    if record is None:
-        raise ReembedError("No reembed is under way.", "Name the model: `loci reembed --model minilm`.")
-    return record, lease
 
 
 def checked(graph: Graph, embedder: Embedder, space: migrations.Space) -> Record | None:
