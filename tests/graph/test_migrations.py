@@ -143,7 +143,13 @@ class TestSpace:
         ensure_space(scratch.graph, "model-a", 256, "english")
         with pytest.raises(Unsupported, match="holds vectors of model-a, but this server is set to model-b") as caught:
             ensure_space(scratch.graph, "model-b", 256, "english")
-        assert "empty database" in caught.value.remedy
+        assert "loci reembed" in caught.value.remedy
+
+    def test_of_another_length_is_refused_though_the_model_has_the_same_name(self, scratch: Scratch) -> None:
+        ensure_space(scratch.graph, "model-a", 256, "english")
+        with pytest.raises(Unsupported, match="vectors of 256 numbers, but the model answers 384") as caught:
+            ensure_space(scratch.graph, "model-a", 384, "english")
+        assert "loci reembed" in caught.value.remedy
 
     def test_of_another_analyzer_is_refused_with_a_remedy(self, scratch: Scratch) -> None:
         ensure_space(scratch.graph, "model-a", 256, "english")

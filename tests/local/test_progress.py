@@ -22,6 +22,25 @@ def test_a_log_file_gets_a_line_for_each_quarter() -> None:
     ]  # fmt: skip
 
 
+def test_other_work_than_fetching_counts_things() -> None:
+    stream = io.StringIO()
+    with Reported(progress := console_progress(stream, counted=True), "Embedding", 1, 8):
+        for _ in range(8):
+            progress.advanced(1)
+        progress.advanced(0)
+    assert stream.getvalue().splitlines() == ["Embedding: 8", "  25%", "  50%", "  75%", "  100%"]
+
+
+def test_other_work_has_a_bar_too() -> None:
+    stream = Terminal()
+    progress = BarProgress(Console(file=stream, force_terminal=True, width=100), counted=True)
+    with Reported(progress, "Embedding", 1, 200):
+        progress.advanced(100)
+    assert "Embedding" in stream.getvalue()
+    assert "Fetching" not in stream.getvalue()
+    assert "100/200" in stream.getvalue()
+
+
 def test_one_large_step_is_one_line() -> None:
     stream = io.StringIO()
     with Reported(progress := console_progress(stream), "Sample 1", 1, 100):
