@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from app.cli import loci
+from app.cli import doctor, loci
 from app.services import reembed as service
 from graph.driver import Connection
 from graph.reembed import current
 from tests.conftest import PEPPER
-from tests.reembed.conftest import QUICK, Site
+from tests.reembed.conftest import QUICK, SETTINGS, Site
 
 Run = Callable[..., Result]
 
@@ -103,3 +104,24 @@ class TestAbort:
 
     def test_without_anything_to_undo_says_so(self, run: Run) -> None:
         assert "No reembed is under way" in str(run("--abort").exception)
+
+
+class TestDoctor:
+    def test_finds_settings_that_name_a_former_model(self, site: Site) -> None:
+        if not site.space.model:
+            site.reembed()
+        named = replace(SETTINGS, embedding_dimensions=site.space.dimensions)
+        assert doctor._space(named, site.graph).good
+        found = doctor._space(replace(SETTINGS, embedding_dimensions=1999), site.graph)
+        assert not found.good
+        assert f"in force is hashing:{site.space.dimensions}" in found.seen
+        assert doctor._space(replace(SETTINGS, embedder="local"), site.graph).good
+
+    def test_finds_a_reembed_that_nobody_works_on(self, site: Site) -> None:
+        assert doctor._reembed(SETTINGS, site.graph).good
+        work = site.begin()
+        assert doctor._reembed(SETTINGS, site.graph).good
+        work.lease.give_back()
+        found = doctor._reembed(SETTINGS, site.graph)
+        assert not found.good
+        assert "loci reembed" in found.remedy
