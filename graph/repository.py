@@ -1,11 +1,13 @@
 """The base of every repository: it cannot be made without a tenant, and hands that tenant to every query."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from graph import outbox
 from graph.driver import Graph, Transaction
 from graph.errors import Conflict, NotFound
+from graph.outbox import Happened
 from graph.records import Row
 
 T = TypeVar("T")
@@ -71,6 +73,31 @@ class Repository:
         """
         return self._only(self.write(query, **parameters))
 
+    def telling(self, query: str, told: Callable[[list[Row]], Iterable[Happened]], **parameters: Any) -> list[Row]:
+        """Return the rows of a writing query; what `told` makes of them is announced, in the same transaction.
+
+        Raises:
+            Conflict: a unique name or id is taken.
+        """
+
+        def work(tx: Transaction) -> list[Row]:
+            found = tx.run(query, tenant=self.tenant, **parameters)
+            outbox.write(tx, self.tenant, told(found))
+            return found
+
+        with self.said_clearly():
+            return self.together(work)
+
+    def tell(self, *happened: Happened) -> None:
+        """Announce changes that were made in the open transaction this repository was given.
+
+        Raises:
+            ValueError: there is none; an event beside a transaction could be told of what never happened.
+        """
+        if self.tx is None:
+            raise ValueError("an event is written in the transaction of its change")
+        outbox.write(self.tx, self.tenant, happened)
+
     @contextmanager
     def said_clearly(self) -> Iterator[None]:
         """Give a uniqueness error of the block this noun's own words."""
@@ -79,10 +106,18 @@ class Repository:
         except Conflict as error:
             raise Conflict(self.taken) from error
 
-    def edit(self, lock: str, update: str, change: Callable[[Row], Row], **parameters: Any) -> Row:
+    def edit(
+        self,
+        lock: str,
+        update: str,
+        change: Callable[[Row], Row],
+        told: Callable[[Row, Row], Iterable[Happened]] = lambda row, changes: (),
+        **parameters: Any,
+    ) -> Row:
         """Lock one node with `lock`, let `change` make its new properties of what is stored, and write them.
 
-        `change` may run twice. `update` gets its answer as `$changes`.
+        `change` may run twice. `update` gets its answer as `$changes`. What `told` makes of the row that `update`
+        answers and of those changes is announced.
 
         Raises:
             NotFound: `lock` found nothing.
@@ -92,7 +127,9 @@ class Repository:
         def work(tx: Transaction) -> Row:
             found = self._only(tx.run(lock, tenant=self.tenant, **parameters))
             changes = change(found)
-            return self._only(tx.run(update, tenant=self.tenant, changes=changes, **parameters))
+            row = self._only(tx.run(update, tenant=self.tenant, changes=changes, **parameters))
+            outbox.write(tx, self.tenant, told(row, changes))
+            return row
 
         with self.said_clearly():
             return self.together(work)

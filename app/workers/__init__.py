@@ -2,6 +2,7 @@
 
 | loop | every | does |
 |---|---|---|
+| announce | 0.2 s | numbers the events of committed changes and makes their deliveries |
 | embed_pending | 0.25 s | completes memories that were accepted: vectors, names, links |
 | purge_jobs | 300 s | forgets jobs that were over a week ago |
 | purge_expired | 30 s | deletes memories whose time has passed |
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 from app.state import State
 from app.workers import (
+    announce,
     embed_pending,
     purge_expired,
     purge_jobs,
@@ -36,6 +38,7 @@ class Loop:
 
 
 LOOPS = (
+    Loop("announce", 0.2, announce.work),
     Loop("embed_pending", 0.25, embed_pending.work),
     Loop("purge_jobs", 300.0, purge_jobs.work),
     Loop("purge_expired", 30.0, purge_expired.work),

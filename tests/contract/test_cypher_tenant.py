@@ -27,6 +27,8 @@ WITHOUT_TENANT = {
     "graph.usage.KEYS_USED": "keys belong to an account, and one flush is for the keys of all",
     "graph.usage.FORGET": "what is too old goes, whosever it is",
     "graph.audit.FORGET": "what is too old goes, whosever it is",
+    "graph.announce.WAITING": "the announcer looks for events of every tenant",
+    "graph.announce.ANNOUNCE": "events of every tenant get their numbers; each delivery is its event's tenant's",
     "graph.queue.DUE": "workers look for jobs of every tenant",
     "graph.queue.CLAIM": "workers claim jobs of every tenant and hand each job's tenant on",
     "graph.queue.BEAT": "each job is picked by the tenant that was claimed with it",
