@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from neo4j import Driver, GraphDatabase, ManagedTransaction, Query, RoutingControl, Session, unit_of_work
-from neo4j.exceptions import DriverError
+from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, Query, Session, unit_of_work
+from neo4j.exceptions import DriverError, Neo4jError
 
+from graph import outbox
 from graph.errors import Unavailable, Unsupported, Vanished, translated
 from graph.records import Row, rows
 
@@ -45,10 +46,11 @@ class Connection:
 
 
 class Transaction:
-    """What a unit of work sees: one open transaction."""
+    """What a unit of work sees: one open transaction. `told` holds the events of its changes, each with its tenant."""
 
     def __init__(self, tx: ManagedTransaction) -> None:
         self._tx = tx
+        self.told: list[tuple[str, outbox.Happened]] = []
 
     def run(self, query: str, **parameters: Any) -> list[Row]:
         """Run one statement and return all its rows as plain dicts."""
@@ -70,11 +72,18 @@ class Graph:
         Raises:
             GraphError: see `graph.errors`.
         """
-        return self._execute(query, parameters, RoutingControl.READ)
+        # Without a transaction's beginning and end a read is one round trip of three; what could be repeated is.
+        try:
+            with translated(), self._open().session(**self._reading()) as session:
+                return rows(session.run(Query(query, timeout=self.connection.timeout), parameters))
+        except Unavailable as error:
+            if not (isinstance(error, Vanished) or _passes(error.__cause__)):
+                raise
+        return self.snapshot(lambda tx: tx.run(query, **parameters))
 
     def write(self, query: str, **parameters: Any) -> list[Row]:
         """Run one writing statement in a transaction of its own and return its rows. May run twice: be idempotent."""
-        return self._execute(query, parameters, RoutingControl.WRITE)
+        return self.transaction(lambda tx: tx.run(query, **parameters))
 
     def transaction(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one writing transaction, retried on conflicts: `work` must have no side effects."""
@@ -127,16 +136,16 @@ class Graph:
                 self._driver.close()
             self._driver = None
 
-    def _execute(self, query: str, parameters: dict[str, Any], routing: RoutingControl) -> list[Row]:
-        def run(tx: Transaction) -> list[Row]:
-            return tx.run(query, **parameters)
-
-        return self.snapshot(run) if routing is RoutingControl.READ else self.transaction(run)
+    def _reading(self) -> dict[str, Any]:
+        return {"database": self.connection.database, "default_access_mode": READ_ACCESS}
 
     def _bounded(self, work: Callable[[Transaction], T]) -> Callable[[ManagedTransaction], T]:
         @unit_of_work(timeout=self.connection.timeout)
         def run(tx: ManagedTransaction) -> T:
-            return work(Transaction(tx))
+            inside = Transaction(tx)
+            made = work(inside)
+            outbox.flush(inside)
+            return made
 
         return run
 
@@ -153,6 +162,10 @@ class Graph:
                 self._driver = open_driver(self.connection)
                 self._pid = os.getpid()
             return self._driver
+
+
+def _passes(cause: BaseException | None) -> bool:
+    return isinstance(cause, (Neo4jError, DriverError)) and cause.is_retryable()
 
 
 def _persistent(once: Callable[[], T]) -> T:
