@@ -18,6 +18,8 @@ from marshmallow.validate import OneOf, Range
 
 Network = IPv4Network | IPv6Network
 
+MOST_PAUSES, LONGEST_PAUSE = 30, 604_800
+
 
 class ConfigError(Exception):
     """One or more settings are wrong; the message names each with its remedy."""
@@ -49,6 +51,16 @@ def _rate(text: str) -> None:
         raise ValidationError("Write it as `100/minute`, or `unlimited`.") from error
 
 
+def _pauses(text: str) -> tuple[float, ...]:
+    try:
+        pauses = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValidationError("Write seconds separated by commas, such as `5,300,1800`.") from error
+    if len(pauses) > MOST_PAUSES or not all(0 <= pause <= LONGEST_PAUSE for pause in pauses):
+        raise ValidationError(f"At most {MOST_PAUSES} pauses, each between 0 and {LONGEST_PAUSE} seconds.")
+    return pauses
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the environment asked for. Field order is the order of the documentation."""
@@ -58,6 +70,10 @@ class Settings:
     port: int = _setting("LOCI_PORT", 8000, "Port of the API; 0 picks a free one.", validate=Range(0, 65535))
     workers: int = _setting("LOCI_WORKERS", 1, "API processes; more than one needs REDIS_URL.", validate=Range(1, 64))
     threads: int = _setting("LOCI_THREADS", 16, "Threads of each API process.", validate=Range(1, 256))
+    streams: int = _setting(
+        "LOCI_STREAMS", 0, "Event streams open at a time in each API process, half of them for one key; each holds a "
+        "thread. 0: a quarter of LOCI_THREADS.", validate=Range(0, 255),
+    )  # fmt: skip
     environment: str = _setting(
         "LOCI_ENVIRONMENT", "production", "Shown by health; `test` allows the hashing embedder.",
         validate=OneOf(["production", "development", "test"]),
@@ -126,9 +142,28 @@ class Settings:
     outbound_allow: str = _setting(
         "LOCI_OUTBOUND_ALLOW", "", "Private address ranges that webhooks and model calls may reach, as CIDR list."
     )
+    webhook_schedule: str = _setting(
+        "LOCI_WEBHOOK_SCHEDULE", "5,300,1800,7200,18000,36000,36000",
+        "Seconds between attempts to deliver an event; after the last it is given up.", validate=_pauses,
+    )  # fmt: skip
+    webhook_timeout: float = _setting(
+        "LOCI_WEBHOOK_TIMEOUT", 15.0, "Seconds in which an endpoint must answer.", validate=Range(0.1, 60)
+    )
+    webhook_disable_days: int = _setting(
+        "LOCI_WEBHOOK_DISABLE_DAYS", 5, "Days of nothing but failures before a webhook is switched off; 0: never.",
+        validate=Range(0, 365),
+    )  # fmt: skip
+    event_days: int = _setting(
+        "LOCI_EVENT_DAYS", 30, "Days that events and the log of their deliveries are kept; 0: for ever.",
+        validate=Range(0, 36_500),
+    )  # fmt: skip
     audit_days: int = _setting(
         "LOCI_AUDIT_DAYS", 90, "Days that audit entries are kept; 0: for ever.", validate=Range(0, 36_500)
     )
+    trash_days: int = _setting(
+        "LOCI_TRASH_DAYS", 0, "Days that what was deleted can be restored; 0: it is gone at once.",
+        validate=Range(0, 3_650),
+    )  # fmt: skip
     delete_body_agents: str = _setting(
         "LOCI_DELETE_BODY_AGENTS", "", "More User-Agent prefixes whose DELETE is answered with a body, comma separated."
     )
@@ -141,6 +176,11 @@ class Settings:
         return Path(self.home).expanduser().absolute()
 
     @property
+    def most_streams(self) -> int:
+        """How many event streams one API process serves at a time: never on its last thread."""
+        return self.streams or min(max(1, self.threads // 4), self.threads - 1)
+
+    @property
     def outbound_networks(self) -> tuple[Network, ...]:
         """LOCI_OUTBOUND_ALLOW as networks.
 
@@ -148,6 +188,11 @@ class Settings:
             ValueError: one of them is no address range.
         """
         return tuple(ip_network(part.strip()) for part in self.outbound_allow.split(",") if part.strip())
+
+    @property
+    def webhook_pauses(self) -> tuple[float, ...]:
+        """LOCI_WEBHOOK_SCHEDULE as seconds."""
+        return _pauses(self.webhook_schedule)
 
     @property
     def managed(self) -> bool:
@@ -216,6 +261,8 @@ def _contradictions(settings: Settings) -> list[str]:
     problems = []
     if settings.workers > 1 and not settings.redis_url:
         problems.append("LOCI_WORKERS: above 1 needs REDIS_URL, or each process would count its own rate limit")
+    if settings.streams >= settings.threads:
+        problems.append("LOCI_STREAMS: must be below LOCI_THREADS, or streams would leave no thread for requests")
     if settings.embedder == "hashing" and settings.environment == "production":
         problems.append("LOCI_EMBEDDER: `hashing` finds nothing by meaning; it is for tests (LOCI_ENVIRONMENT=test)")
     if settings.neo4j_uri and not settings.neo4j_password:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from graph.clock import now_ms
 from graph.entities import NAMES_CHANGED
 from graph.errors import NotFound
+from graph.outbox import each
 from graph.records import Row
 from graph.repository import Repository
 
@@ -121,7 +122,14 @@ MATCH (s:Entity {tenant: $tenant, id: $into})
 SET s.metadata = $metadata, s.source = 'manual', s.version = s.version + 1
 WITH s
 MATCH (e:Entity {tenant: $tenant, id: $id})
+WITH e, e.entity_type AS entity_type
 DETACH DELETE e
+RETURN $id AS id, entity_type, $into AS into
+"""
+HUB = """
+CYPHER 25
+OPTIONAL MATCH (e:Entity {tenant: $tenant, id: $id})
+RETURN COUNT { (e)<-[:MENTIONS|MENTIONED]-() } > $batch AS hub
 """
 UNLINK_SOME = """
 CYPHER 25
@@ -146,8 +154,9 @@ CALL (e) {
   WITH n, e WHERE NOT EXISTS { MATCH (n)-[:NAMES]->(other:Entity) WHERE other <> e }
   DETACH DELETE n
 }
+WITH e, e.entity_type AS entity_type
 DETACH DELETE e
-RETURN $id AS id
+RETURN $id AS id, entity_type
 """
 # The walk goes over every entity of the tenant in the order of an index, a stretch at a time. `'' + e.id` is what no
 # index answers: with the id alone, the planner reads two indexes for the OR and loses the order.
@@ -173,9 +182,9 @@ CALL (e) {
   WITH n, e WHERE NOT EXISTS { MATCH (n)-[:NAMES]->(other:Entity) WHERE other <> e }
   DETACH DELETE n
 }
-WITH e, e.id AS gone
+WITH e, e.id AS gone, e.entity_type AS entity_type
 DETACH DELETE e
-RETURN count(gone) AS gone
+RETURN gone AS id, entity_type
 """
 
 BATCH = 5_000
@@ -210,7 +219,7 @@ class EntityRemovalRepository(Repository):
         for move in (DROP_BETWEEN, MOVE_OUTGOING, MOVE_INCOMING, MOVE_PAST_OUTGOING, MOVE_PAST_INCOMING):
             tx.write(move, **ends)
         tx.write(MOVE_AGENTS, now=now_ms(), **ends)
-        tx.write(FINISH, metadata=metadata, **ends)
+        tx.telling(FINISH, each("entity.merged"), metadata=metadata, **ends)
         tx.write(NAMES_CHANGED, now=now_ms())
         return False
 
@@ -225,18 +234,26 @@ class EntityRemovalRepository(Repository):
             raise NotFound(self.kind)
         return found[id], found[into]
 
+    def is_hub(self, id: str) -> bool:
+        """Tell whether more mention an entity than one transaction is to unlink."""
+        return bool(self.read(HUB, id=id, batch=BATCH)[0]["hub"])
+
+    def thin(self, id: str) -> None:
+        """Take mentions from an entity that is to be deleted, until one transaction can take the rest."""
+        while self.write(UNLINK_SOME, id=id, batch=BATCH, now=now_ms())[0]["gone"]:
+            pass
+
     def delete(self, id: str) -> None:
         """Delete an entity with its links and with the spellings that lead nowhere else.
 
         Raises:
             NotFound: no such entity.
         """
-        while self.write(UNLINK_SOME, id=id, batch=BATCH, now=now_ms())[0]["gone"]:
-            pass
+        self.thin(id)
 
         def work(tx: Repository) -> None:
             tx.write(LOCK_NAMES, ids=[id], now=now_ms())
-            if not tx.write(DELETE, id=id, now=now_ms()):
+            if not tx.telling(DELETE, each("entity.deleted"), id=id, now=now_ms()):
                 raise NotFound(self.kind)
             tx.write(NAMES_CHANGED, now=now_ms())
 
@@ -251,7 +268,7 @@ class EntityRemovalRepository(Repository):
 
         def work(tx: Repository) -> int:
             tx.write(LOCK_NAMES, ids=list(ids), now=now_ms())
-            gone = int(tx.write(DELETE_UNUSED, ids=sorted(ids), now=now_ms())[0]["gone"])
+            gone = len(tx.telling(DELETE_UNUSED, each("entity.deleted"), ids=sorted(ids), now=now_ms()))
             if gone:
                 tx.write(NAMES_CHANGED, now=now_ms())
             return gone

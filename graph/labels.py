@@ -5,6 +5,7 @@ Everything here is a constant of ours: nothing that a client sends ever becomes 
 
 import hashlib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 # Far beyond any date a client may send (year 9999), and still an exact float: stands for "never".
 NEVER = 253_402_300_799_000
@@ -36,6 +37,7 @@ NOUNS = {
     "Decision": "decisions",
     "Pattern": "patterns",
     "Webhook": "webhooks",
+    "Callback": "callbacks",
     "Delivery": "deliveries",
     "Event": "events",
     "Job": "jobs",
@@ -43,6 +45,9 @@ NOUNS = {
     "AuditEntry": "audit entries",
     "IdempotencyRecord": "idempotency records",
     "ExtractionKey": "extraction keys",
+    "Trashed": "deleted items",
+    "TrashedLinks": "links of deleted items",
+    "Erasure": "erasures",
 }
 
 
@@ -142,3 +147,82 @@ def narrowed(query: str, names: Iterable[str]) -> str:
     if "occurred_after" in wanted and "occurred_before" not in wanted:
         conditions += TOLD
     return query.replace("NARROWED", conditions)
+
+
+class Link(NamedTuple):
+    """A kind of relationship: from which label, of which type, to which label."""
+
+    source: str
+    type: str
+    target: str
+
+
+# What an export holds, each label with the property that names a node of it in its tenant. What hangs on others comes
+# first: whatever is exported while others write, that on which it hangs was there, and is met later.
+TRANSFERRED = {
+    "MemoryWindow": "id", "MemoryVersion": "id", "MemoryChange": "id", "Decision": "id", "Pattern": "id",
+    "Memory": "id", "Topic": "id", "EntityName": "key", "Entity": "id", "Session": "id", "Project": "id",
+    "Agent": "id",
+}  # fmt: skip
+# A second property that is unique in its tenant.
+UNIQUE_TOO = {"Agent": "name", "Session": "external_id", "Project": "slug", "Entity": "key"}
+# What belongs to one memory alone.
+PARTS = {"MemoryWindow": "WINDOW_OF", "MemoryVersion": "VERSION_OF", "MemoryChange": "CHANGE_OF"}
+# How a relationship is known again: `once` by its ends, `typed` by its ends and its `type`, `each` by all it says; of
+# an `only` its source has one, and of a `chain` its target as well.
+LINKS = {
+    Link("Memory", "RECORDED_BY", "Agent"): "only",
+    Link("Memory", "IN_SESSION", "Session"): "only",
+    Link("Memory", "IN_PROJECT", "Project"): "only",
+    Link("Memory", "NEXT", "Memory"): "chain",
+    Link("Memory", "MENTIONS", "Entity"): "once",
+    Link("Memory", "ABOUT", "Entity"): "once",
+    Link("Memory", "MENTIONED", "Entity"): "each",
+    Link("Memory", "SUPERSEDES", "Memory"): "once",
+    Link("Memory", "DERIVED_FROM", "Memory"): "once",
+    **{Link(part, type, "Memory"): "only" for part, type in PARTS.items()},
+    Link("Session", "LAST", "Memory"): "only",
+    Link("Session", "STARTED_BY", "Agent"): "only",
+    Link("Agent", "WORKS_ON", "Project"): "once",
+    Link("EntityName", "NAMES", "Entity"): "once",
+    Link("Entity", "RELATED_TO", "Entity"): "typed",
+    Link("Entity", "WAS_RELATED_TO", "Entity"): "each",
+    Link("Entity", "IN_TOPIC", "Topic"): "once",
+    Link("Entity", "INTRODUCED_BY", "Agent"): "once",
+    Link("Decision", "BASED_ON", "Memory"): "once",
+    Link("Decision", "ABOUT", "Entity"): "once",
+    Link("Decision", "DEPENDS_ON", "Decision"): "once",
+    Link("Decision", "SUPERSEDES", "Decision"): "once",
+    Link("Decision", "MADE_BY", "Agent"): "only",
+    Link("Decision", "MADE_IN", "Session"): "only",
+    Link("Decision", "IN_PROJECT", "Project"): "only",
+    Link("Pattern", "FROM", "Project"): "only",
+    Link("Project", "ADOPTED", "Pattern"): "once",
+    Link("Project", "DEPENDS_ON", "Project"): "typed",
+    Link("Project", "RELATES_TO", "Project"): "typed",
+}
+# What time has taken away is in no read any more, and in no export. A change keeps the expiry of before it.
+LIVING = "coalesce(n.expires_at, $never) > $now"
+LIVING_CHANGE = "EXISTS { MATCH (n)-[:CHANGE_OF]->(m) WHERE m.expires_at > $now }"
+
+
+def of_label(query: str, label: str) -> str:
+    """Return `query` with `a_label`, `its_key`, `second_key` and `it_lives` named for a label of TRANSFERRED.
+
+    Raises:
+        KeyError: another label.
+    """
+    query = query.replace("its_key", TRANSFERRED[label]).replace("second_key", UNIQUE_TOO.get(label, "id"))
+    return query.replace("it_lives", LIVING_CHANGE if label == "MemoryChange" else LIVING).replace("a_label", label)
+
+
+def of_link(query: str, link: Link) -> str:
+    """Return `query` with `a_source`, `its_key`, `a_type` and `a_target` named for a kind of LINKS.
+
+    Raises:
+        KeyError: another kind.
+    """
+    if link not in LINKS:
+        raise KeyError(link)
+    query = query.replace("a_source", link.source).replace("its_key", TRANSFERRED[link.source])
+    return query.replace("a_type", link.type).replace("a_target", link.target)

@@ -9,6 +9,7 @@ from app.resources.docs import blueprint as docs
 from app.resources.embed import blueprint as embed
 from app.resources.entities import blueprint as entities
 from app.resources.entity_graph import blueprint as entity_graph
+from app.resources.events import blueprint as events
 from app.resources.extraction import blueprint as extraction
 from app.resources.health import blueprint as health
 from app.resources.jobs import blueprint as jobs
@@ -22,6 +23,7 @@ from app.resources.patterns import blueprint as patterns
 from app.resources.project_links import blueprint as project_links
 from app.resources.projects import blueprint as projects
 from app.resources.sessions import blueprint as sessions
+from app.resources.trash import blueprint as trash
 from app.resources.usage import blueprint as usage
 from app.resources.webhooks import blueprint as webhooks
 
@@ -45,8 +47,10 @@ BLUEPRINTS = (
     patterns,
     projects,
     project_links,
+    trash,
     keys,
     webhooks,
+    events,
     usage,
     audit,
 )

@@ -80,9 +80,10 @@ class AgentItem(MethodView):
     def delete(self, agent_id: str) -> Response:
         """Delete an agent and the memories it recorded
 
-        There is no way back. Sessions, decisions and entities stay without it. 404 when it is gone already.
+        There is no way back, unless the operator keeps a trash (`/v1/trash`). Sessions, decisions and entities stay
+        without it. 404 when it is gone already.
         """
-        delete_agent(agent_id)
+        delete_agent(state(), principal(), agent_id)
         return deleted("agent", agent_id)
 
 

@@ -31,6 +31,7 @@ from app.schemas.decisions import (
 )
 from app.schemas.memories import MemoryOut
 from app.services.decisions import amend, check, decide, impact, revert
+from app.services.forget import delete_decision
 from app.services.refer import agent_named, project_named
 from app.state import state
 from graph.decision_links import DecisionLinkRepository
@@ -136,7 +137,7 @@ class DecisionItem(MethodView):
 
         There is no way back: revert it to keep the history. 404 when it is gone already.
         """
-        decisions().delete(decision_id)
+        delete_decision(state(), principal(), decision_id)
         return deleted("decision", decision_id)
 
 

@@ -151,5 +151,5 @@ class MemoryItem(MethodView):
 
         Its versions and links go with it; entities it mentioned stay. 404 when it is gone already.
         """
-        delete_memory(memory_id)
+        delete_memory(state(), principal(), memory_id)
         return deleted("memory", memory_id)

@@ -24,6 +24,7 @@ from app.schemas.patterns import (
     PatternSuggestOut,
     PatternUpdate,
 )
+from app.services.forget import delete_pattern
 from app.services.patterns import amend, category_key, create, find, suggest
 from app.state import state
 from graph.patterns import PatternRepository
@@ -130,7 +131,7 @@ class PatternItem(MethodView):
 
         The projects stay. 404 when it is gone already.
         """
-        patterns().delete(pattern_id)
+        delete_pattern(state(), principal(), pattern_id)
         return deleted("pattern", pattern_id)
 
 

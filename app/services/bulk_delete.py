@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from app.auth import Principal
+from app.services.forget import delete_memories
 from app.services.listing import Listing
 from app.state import State
-from graph.memories import MemoryRepository
 from graph.memory_lists import MemoryListRepository
 from graph.records import Ids, Row
 
@@ -26,12 +26,11 @@ def bulk_delete(parts: State, caller: Principal, body: Row, seconds: float = SEC
     answer = {"dry_run": body["dry_run"], "matched": matched, "deleted": 0, "has_more": False}
     if body["dry_run"] or not matched:
         return answer
-    memories = MemoryRepository(parts.graph, caller)
     for ids in _batches(parts, caller, body):
         if time.monotonic() > until:
             answer["has_more"] = True
             break
-        answer["deleted"] += len(memories.delete(ids))
+        answer["deleted"] += len(delete_memories(parts, caller, ids))
     return answer
 
 

@@ -14,6 +14,7 @@ from app.errors import invalid
 from app.ids import is_uuid, new_id
 from app.schemas.common import METADATA_BYTES
 from app.services.extract import is_date_key, name_key
+from app.services.forget import delete_entity
 from app.services.refer import agent_created
 from app.state import State
 from graph.entities import EntityRepository
@@ -118,7 +119,7 @@ def delete(parts: State, caller: Principal, id: str) -> None:
     Raises:
         NotFound: no such entity.
     """
-    EntityRemovalRepository(parts.graph, caller).delete(id)
+    delete_entity(parts, caller, id)
     parts.names.gone(caller.tenant, id)
 
 

@@ -11,6 +11,7 @@ from app.clock import iso
 from app.ids import new_id
 from app.services.blocks import Block, assembled, stands_around
 from app.services.distinct import distinct
+from app.services.forget import delete_memories, keep, keep_links
 from app.services.recall.compress import CHARACTERS_A_TOKEN, cut
 from app.state import State
 from graph.driver import Transaction
@@ -94,21 +95,22 @@ def delete_project(parts: State, caller: Principal, slug: str, with_memories: bo
     """
     projects = ProjectRepository(parts.graph, caller)
     id = projects.by_slug(slug)["id"]
-    _empty(projects, id, with_memories)
+    keep_links(parts, caller, "project", id)
+    _empty(parts, projects, id, with_memories)
 
     def work(tx: Transaction) -> None:
         inside = ProjectRepository(parts.graph, caller, tx)
+        keep(parts, caller, tx, "project", id)
         inside.delete(id)
         # What came while the rest went: nothing more can come now, so it is little.
-        _empty(inside, id, with_memories)
+        _empty(parts, inside, id, with_memories)
 
     parts.graph.transaction(work)
 
 
-def _empty(projects: ProjectRepository, id: str, with_memories: bool) -> None:
-    memories = MemoryRepository(projects.graph, projects.caller, projects.tx)
+def _empty(parts: State, projects: ProjectRepository, id: str, with_memories: bool) -> None:
     while with_memories and (ids := projects.memories(id, BATCH)):
-        memories.delete(ids)
+        delete_memories(parts, projects.caller, ids, id, projects.tx)
     for take in (projects.release, projects.release_decisions, projects.unlink):
         while take(id, BATCH):
             pass

@@ -1,5 +1,6 @@
 """Sessions where more than one repository is needed: what they tell, and deleting them in bounded batches."""
 
+from contextlib import suppress
 from typing import Any
 
 from app.answers import memory_shown
@@ -8,10 +9,11 @@ from app.clock import now_ms
 from app.errors import invalid
 from app.pagination import Position, page, position
 from app.services import chat
+from app.services.forget import delete_memories, keep, keep_links
 from app.services.summary import Told, extract_summary
 from app.state import State
+from graph.driver import Transaction
 from graph.labels import NEVER
-from graph.memories import MemoryRepository
 from graph.moments import MomentRepository
 from graph.session_story import LAST_SEQ, SessionStoryRepository, is_place
 from graph.sessions import SessionRepository
@@ -115,18 +117,30 @@ def delete_session(parts: State, caller: Principal, id: str, with_memories: bool
     Raises:
         NotFound: no such session.
     """
-    sessions, memories = SessionRepository(parts.graph, caller), MemoryRepository(parts.graph, caller)
+    sessions = SessionRepository(parts.graph, caller)
     sessions.get(id)
     while True:
         while with_memories and (ids := sessions.memories(id, BATCH)):
-            memories.delete(ids)
+            delete_memories(parts, caller, ids, id)
+        keep_links(parts, caller, "session", id)
         for take in (sessions.release, sessions.release_decisions):
             while take(id, BATCH):
                 pass
-        if sessions.delete(id):
+        with suppress(Occupied):
+            parts.graph.transaction(lambda tx: _delete(parts, caller, tx, id))
             return
         # Something came in between; or another request was faster, which this finds out.
         sessions.get(id)
+
+
+class Occupied(Exception):
+    """Something still belongs to a session, or it is gone: what was begun with it is rolled back."""
+
+
+def _delete(parts: State, caller: Principal, tx: Transaction, id: str) -> None:
+    keep(parts, caller, tx, "session", id)
+    if not SessionRepository(parts.graph, caller, tx).delete(id):
+        raise Occupied
 
 
 def _after(at: Position) -> tuple[int, str]:

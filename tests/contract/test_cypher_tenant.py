@@ -29,6 +29,12 @@ WITHOUT_TENANT = {
     "graph.audit.FORGET": "what is too old goes, whosever it is",
     "graph.announce.WAITING": "the announcer looks for events of every tenant",
     "graph.announce.ANNOUNCE": "events of every tenant get their numbers; each delivery is its event's tenant's",
+    "graph.delivery_queue.DUE": "the sender looks for endpoints of every tenant",
+    "graph.delivery_queue.CLAIM": "endpoints of every tenant are leased, and each one's tenant is handed on",
+    "graph.delivery_queue.BEAT": "each endpoint is picked by the tenant that was leased with it",
+    "graph.event_purge.DELIVERIES": "what is too old goes, whosever it is",
+    "graph.event_purge.EVENTS": "what is too old goes, whosever it is",
+    "graph.event_purge.CALLBACKS": "what is too old goes, whosever it is",
     "graph.queue.DUE": "workers look for jobs of every tenant",
     "graph.queue.CLAIM": "workers claim jobs of every tenant and hand each job's tenant on",
     "graph.queue.BEAT": "each job is picked by the tenant that was claimed with it",
@@ -37,6 +43,8 @@ WITHOUT_TENANT = {
         f"graph.refill.{name}": "another model reads what all tenants have; each node is written as its tenant"
         for name in ("MEMORY", "VERSION", "WINDOW", "DECISION", "PATTERN", "TOTAL")
     },
+    "graph.trash.EXPIRED": "the purge works for every tenant and hands each tenant on",
+    "graph.trash.EXPIRED_LINKS": "what is too old goes, whosever it is",
     "graph.memories.EXPIRED": "the purge works for every tenant and hands each memory's tenant on",
 }
 # module.CONSTANT -> why it picks nodes by properties without the tenant

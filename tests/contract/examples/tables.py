@@ -13,6 +13,7 @@ from tests.contract.examples import (
     patterns,
     projects,
     sessions,
+    trash,
     webhooks,
 )
 from tests.contract.examples.world import MAKERS, Makes
@@ -28,6 +29,7 @@ MAKERS |= {
     **patterns.MAKERS,
     **projects.MAKERS,
     **sessions.MAKERS,
+    **trash.MAKERS,
     **webhooks.MAKERS,
 }
 BODIES: Makes = {
