@@ -17,8 +17,8 @@ from graph.repository import Repository, Tenanted
 # near and texts: the two arms, best first; further: memories of which a later stretch is near. every: all three, with
 # the neighbours in the session of the first of each arm. seeds: the best of the plain sum. links: what is reached from
 # them over the names they carry, beside: what stands next to them, named: what carries names of the question. What is
-# reached comes as [what leads there..., id, score, importance, tier, created_at, occurred_at, names,
-# metadata].
+# reached comes as [what leads there..., id, score, importance, tier, created_at, occurred_at, names, evidence,
+# metadata]. Evidence is degrees: what a memory was made from, and the decisions and memories that rest on it.
 CANDIDATES = """
 CYPHER 25
 CALL () {
@@ -61,7 +61,8 @@ CALL (near, windows, texts) {
   WITH m, max(vs) AS vs, max(lex) AS lex, max(far) AS far
   WITH m, lex, far, coalesce(vs, vector.similarity.cosine(m.EMBEDDING, $v), 0.0) AS own
   WITH m, lex, CASE WHEN far > own THEN far ELSE own END AS vs
-  RETURN collect({m: m, vs: vs, lex: lex, next: head(COLLECT { MATCH (m)-[:NEXT]->(n:Memory) RETURN n.id })}) AS every,
+  RETURN collect({m: m, vs: vs, lex: lex, next: head(COLLECT { MATCH (m)-[:NEXT]->(n:Memory) RETURN n.id }),
+      evidence: COUNT { (m)-[:DERIVED_FROM]->() } + COUNT { (m)<-[:BASED_ON|DERIVED_FROM]-() }}) AS every,
     max(vs) AS best_near, max(lex) AS best_text
 }
 CALL (every, best_near, best_text) {
@@ -99,7 +100,9 @@ CALL (seeds) {
   WITH m, collect([i, titled, share]) AS ways, sum(titled + $shared_name * share) AS rank
   ORDER BY rank DESC, m.id LIMIT $targets
   RETURN collect([ways, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
-    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS links
+    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() },
+    COUNT { (m)-[:DERIVED_FROM]->() } + COUNT { (m)<-[:BASED_ON|DERIVED_FROM]-() },
+    CASE WHEN $whole THEN m.metadata END]) AS links
 }
 CALL (seeds) {
   UNWIND CASE WHEN $beside > 0 THEN range(0, size(seeds) - 1) ELSE [] END AS i
@@ -109,7 +112,9 @@ CALL (seeds) {
     AND all(p IN $pieces WHERE m.metadata CONTAINS p)
   WITH i, m, CASE WHEN startNode(head(relationships(way))) = a THEN length(way) ELSE -length(way) END AS step
   RETURN collect([i, step, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
-    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS beside
+    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() },
+    COUNT { (m)-[:DERIVED_FROM]->() } + COUNT { (m)<-[:BASED_ON|DERIVED_FROM]-() },
+    CASE WHEN $whole THEN m.metadata END]) AS beside
 }
 CALL () {
   UNWIND $named AS id
@@ -122,11 +127,14 @@ CALL () {
   WITH m, sum(log(1 + $total / df) * CASE WHEN r.about THEN 1.5 ELSE 1.0 END) AS weight
   ORDER BY weight DESC, m.id LIMIT $targets
   RETURN collect([weight, m.id, coalesce(vector.similarity.cosine(m.EMBEDDING, $v), 0.0), m.importance, m.tier,
-    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() }, CASE WHEN $whole THEN m.metadata END]) AS named
+    m.created_at, m.occurred_at, COUNT { (m)-[:MENTIONS]->() },
+    COUNT { (m)-[:DERIVED_FROM]->() } + COUNT { (m)<-[:BASED_ON|DERIVED_FROM]-() },
+    CASE WHEN $whole THEN m.metadata END]) AS named
 }
 RETURN [f IN every | f.m.id] AS ids, [f IN every | f.vs] AS near_scores, [f IN every | f.lex] AS text_scores,
   [f IN every | f.next] AS nexts, [f IN every | f.m.importance] AS importances, [f IN every | f.m.tier] AS tiers,
   [f IN every | f.m.created_at] AS created, [f IN every | f.m.occurred_at] AS occurred,
+  [f IN every | f.evidence] AS evidences,
   CASE WHEN $whole THEN [f IN every | f.m.metadata] ELSE [] END AS metadata,
   [s IN seeds | s.id] AS seeds, seed_names, links, beside, named, near_seen, size(near) AS near_kept, texts_seen,
   size(texts) AS texts_kept

@@ -85,6 +85,8 @@ RETURN [f IN every | f.m.id] AS ids, [f IN every | f.vs] AS near_scores, [f IN e
   [f IN every | head(COLLECT { WITH f.m AS m MATCH (m)-[:NEXT]->(o:Memory) RETURN o.id })] AS nexts,
   [f IN every | f.s.importance] AS importances, [f IN every | f.s.tier] AS tiers,
   [f IN every | f.m.created_at] AS created, [f IN every | f.s.occurred_at] AS occurred,
+  [f IN every | COUNT { WITH f.m AS m MATCH (m)-[r:DERIVED_FROM]->() WHERE r.from <= $as_of }
+    + COUNT { WITH f.m AS m MATCH (m)<-[r:BASED_ON|DERIVED_FROM]-() WHERE r.from <= $as_of }] AS evidences,
   CASE WHEN $whole THEN [f IN every | f.s.metadata] ELSE [] END AS metadata,
   [] AS seeds, [] AS seed_names, [] AS links, [] AS beside, [] AS named, size(near) AS near_seen,
   size([f IN every WHERE f.near IS NOT NULL]) AS near_kept, texts_seen,

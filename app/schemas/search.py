@@ -25,7 +25,7 @@ class SearchWeights(Schema):
     hop = Fraction(metadata={"description": "For what the best hits lead to by name.", "example": 0.4})
     shared_name = Fraction(metadata={"description": "A name shared, against a name in the title.", "example": 0.3})
     walk = Fraction(metadata={"description": "For what two steps through the graph reach.", "example": 0.2})
-    boost = Fraction(metadata={"description": "Recency, importance and tier; 0 leaves them out.", "example": 1.0})
+    boost = Fraction(metadata={"description": "Recency, importance, tier, evidence; 0: without.", "example": 1.0})
     further = Fraction(
         metadata={"description": "Taken off the cosine of what stands far down in a long memory.", "example": 0.08}
     )

@@ -21,13 +21,11 @@ from graph.records import Row
 Event = tuple[str, Row]
 
 NOTHING = "Nothing that is remembered answers this question."
-# Below it, texts are unrelated: no model is asked about them.
-RELATED = 0.3
 
 
 @dataclass
 class Answer:
-    """A question under way: what was found for it, and who is to answer."""
+    """A question under way: what was found for it, whether that may answer, and who is to."""
 
     parts: State
     question: str
@@ -39,9 +37,9 @@ class Answer:
     def events(self) -> Iterator[Event]:
         """Yield `hits`, what is told piece by piece, each `citation`, and `done`, which has the answer that counts."""
         yield "hits", {"object": "answer.hits", "question": self.question, "hits": self.hits()}
-        top = max((piece.hit.score for piece in self.pieces), default=0.0)
         answer = None
-        if self.model is not None and top >= RELATED:
+        # A model given the nearest there is would make something of it: what a search calls unanswered stays so.
+        if self.model is not None and self.answerable and self.pieces:
             answer = yield from self._by_model(self.model)
         if answer is None:
             answer = yield from self._by_extraction()

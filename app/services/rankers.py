@@ -21,9 +21,9 @@ class Weights:
     the same seeds gives `walk` at most: its steps go to what a seed's names lead to (1, and `shared_name` for shared
     ones) and to each neighbour in the session (`beside`); the second step counts `second`, and a target with more than
     `crowded` names is worth less. A target that no arm had found enters with `unseen` times its dense part. `boost` is
-    how much recency, importance and tier count; `timed` is added where the question speaks of the memory's time. A
-    stretch further down in a long memory counts `further` less than its cosine. The first `fixed` keep their places
-    whatever hops in; a cosine of at least `same` is put before everything.
+    how much recency, importance, tier and evidence count; `timed` is added where the question speaks of the memory's
+    time. A stretch further down in a long memory counts `further` less than its cosine. The first `fixed` keep their
+    places whatever hops in; a cosine of at least `same` is put before everything.
     """
 
     lexical: float = 0.4
@@ -52,7 +52,8 @@ class Weights:
 class Candidate:
     """A memory that may answer: `cosine` to the question, raw `lexical` score, the id of the `next` in its session.
 
-    `created_at` and `occurred_at` are epoch milliseconds; `names` is how many names the memory carries.
+    `created_at` and `occurred_at` are epoch milliseconds; `names` is how many names the memory carries; `evidence` how
+    many memories and decisions bear it out.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Candidate:
     created_at: int = 0
     occurred_at: int = NEVER
     names: int = 0
+    evidence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,10 @@ class Ranked:
 DAY_MS = 86_400_000
 HALF_LIFE_DAYS = 30
 TIERS = {"hot": 1.02, "warm": 1.0, "cold": 0.98}
+# What much evidence is worth; the first piece has half of it. 0 leaves evidence out.
+EVIDENCE = 0.02
+# However many speak for or against a memory, it is moved by a tenth at most.
+LEAST_BOOST, MOST_BOOST = 0.9, 1.1
 
 
 def dense_part(cosine: float, best: float, floor: float, power: float) -> float:
@@ -237,8 +243,8 @@ def _ways(at: int, links: Sequence[Link], around: Mapping[int, str], weights: We
 
 
 def boost(memory: Candidate, now: int, weight: float = 1.0) -> float:
-    """Return a factor between 0.9 and 1.1 for importance, tier and recency: it breaks ties and buries nothing."""
-    return math.prod(boosts(memory.importance, memory.tier, memory.created_at, now, weight).values())
+    """Return a factor between 0.9 and 1.1 for what speaks for a memory by itself: it breaks ties and buries nothing."""
+    return min(max(math.prod(boosts(memory, now, weight).values()), LEAST_BOOST), MOST_BOOST)
 
 
 def within(moment: int, times: Sequence[tuple[int, int]]) -> bool:
@@ -246,13 +252,14 @@ def within(moment: int, times: Sequence[tuple[int, int]]) -> bool:
     return any(start <= moment < end for start, end in times)
 
 
-def boosts(importance: float, tier: str, created_at: int, now: int, weight: float = 1.0) -> dict[str, float]:
-    """Return the factors of `boost` by name, each centred on 1. Times are epoch milliseconds."""
-    age = max(now - created_at, 0) / DAY_MS
+def boosts(memory: Candidate, now: int, weight: float = 1.0) -> dict[str, float]:
+    """Return the factors of `boost` by name, each 1 for the ordinary memory. `now` is in epoch milliseconds."""
+    age = max(now - memory.created_at, 0) / DAY_MS
     return {
         "recency": 1 + weight * 0.03 * (2 * 0.5 ** (age / HALF_LIFE_DAYS) - 1),
-        "importance": 1 + weight * 0.08 * (min(max(importance, 0.0), 1.0) - 0.5),
-        "tier": 1 + weight * (TIERS.get(tier, 1.0) - 1),
+        "importance": 1 + weight * 0.08 * (min(max(memory.importance, 0.0), 1.0) - 0.5),
+        "tier": 1 + weight * (TIERS.get(memory.tier, 1.0) - 1),
+        "evidence": 1 + weight * EVIDENCE * (1 - 0.5**memory.evidence),
     }
 
 

@@ -22,6 +22,8 @@ from tests.services.test_extract_llm import FakeModel, content, drip, send
 
 QUESTION = "Where does the zorblat live?"
 PORTO = "The zorblat lives in Porto."
+# Nearer than what is unrelated.
+NEAR = 0.3
 GOOD = 'Quotes:\n[1] "lives in Porto"\nAnswer: It lives in Porto [1].'
 Asking = Callable[..., Caller]
 
@@ -161,6 +163,17 @@ class TestNothingKnown:
         caller.remember("Invoices are sent in euros on the first of each month")
         ask(asking())
         assert model.asked == []
+
+    def test_is_not_asked_of_a_model_although_something_is_near(
+        self, asking: Asking, model: FakeModel, caller: Caller
+    ) -> None:
+        caller.remember("The zorblat sleeps.")
+        caller.remember("Invoices are sent in euros")
+        found = caller.post("/v1/memories/search", {"query": QUESTION}).get_json()
+        assert found["no_relevant_memory"]
+        assert found["data"][0]["score"] > NEAR
+        answer = ask(asking())
+        assert (answer["known"], answer["method"], model.asked) == (False, "extractive", [])
 
 
 class TestExtractive:

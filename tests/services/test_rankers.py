@@ -35,6 +35,7 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
             importance=draw(st.floats(0, 1)),
             tier=draw(st.sampled_from(["hot", "warm", "cold"])),
             created_at=NOW - draw(st.integers(0, 4000)) * DAY,
+            evidence=draw(st.integers(0, 9)),
         )
         for name in names
     ]
@@ -202,10 +203,33 @@ class TestDiversity:
 
 
 class TestBoosts:
-    @given(st.floats(-1, 2), st.sampled_from(["hot", "warm", "cold", "unknown"]), st.integers(-100, 10**6))
-    def test_they_stay_small(self, importance: float, tier: str, days: int) -> None:
-        memory = Candidate("a", 0, 0, importance=importance, tier=tier, created_at=NOW - days * DAY)
+    @given(
+        st.floats(-1, 2),
+        st.sampled_from(["hot", "warm", "cold", "unknown"]),
+        st.integers(-100, 10**6),
+        st.integers(0, 10**6),
+    )
+    def test_they_stay_small(self, importance: float, tier: str, days: int, evidence: int) -> None:
+        created = NOW - days * DAY
+        memory = Candidate("a", 0, 0, importance=importance, tier=tier, created_at=created, evidence=evidence)
         assert 0.9 <= rankers.boost(memory, NOW) <= 1.1
+
+    def test_an_ordinary_memory_of_a_month_ago_is_left_as_it_is(self) -> None:
+        memory = Candidate("a", 0, 0, created_at=NOW - 30 * DAY)
+        assert rankers.boosts(memory, NOW) == {"recency": 1, "importance": 1, "tier": 1, "evidence": 1}
+
+    @given(st.integers(0, 40), st.integers(0, 40))
+    def test_more_evidence_never_counts_less(self, one: int, other: int) -> None:
+        less, more = (
+            rankers.boosts(Candidate("a", 0, 0, evidence=each), NOW)["evidence"] for each in sorted((one, other))
+        )
+        assert 1 <= less <= more <= 1 + rankers.EVIDENCE
+
+    def test_of_two_alike_the_one_that_others_rest_on_comes_first(self) -> None:
+        found = [Candidate("a", 0.7, 3.0), Candidate("b", 0.7, 3.0, evidence=1)]
+        assert order_of(found) == ["b", "a"]
+        without = rankers.ranked(found, ALONE, FLOOR, NOW, Weights(boost=0))
+        assert [each.id for each in without] == ["a", "b"]
 
     def test_they_break_ties(self) -> None:
         old = Candidate("a", 0.7, 3.0, created_at=NOW - 400 * DAY)
@@ -214,7 +238,7 @@ class TestBoosts:
 
     def test_they_never_bury_a_right_old_answer(self) -> None:
         right = Candidate("z", 0.8, 6.0, importance=0.0, tier="cold", created_at=NOW - 4000 * DAY)
-        wrong = Candidate("a", 0.7, 3.0, importance=1.0, tier="hot", created_at=NOW)
+        wrong = Candidate("a", 0.7, 3.0, importance=1.0, tier="hot", created_at=NOW, evidence=9)
         assert order_of([right, wrong]) == ["z", "a"]
 
 

@@ -1,5 +1,6 @@
 """What a search must not find: other tenants', and what its filters leave out."""
 
+import dataclasses
 import random
 import time
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from app.clock import now_ms
 from app.errors import Invalid
 from app.services.archive import set_archived
+from app.services.known_names import NameCache
+from app.services.recall import look
 from app.state import State
 from tests.notebook import Notebook, notebook_of
 
@@ -88,6 +91,30 @@ class TestFilters:
         wanted = ["tea among many other words that make it a poor match"]
         assert notes.ask("tea", search_mode=mode, metadata_filter={"kept": True}) == wanted
         assert notes.ask("tea", search_mode=mode, user_id="u1") == wanted
+
+
+class TestWhatNamesLeadTo:
+    """A metadata filter that the database cannot judge: what fails it takes nobody's place."""
+
+    def test_every_memory_with_the_name_is_found(self, notes: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(look, "TARGETS", 2)
+        for shelf in range(5):
+            notes.store(f"Ada Lovelace came {shelf} times", metadata={"shelf": shelf})
+        # A process looks for names that were found meanwhile every few seconds; a new one knows them at once.
+        notes = dataclasses.replace(notes, parts=dataclasses.replace(notes.parts, names=NameCache()))
+        for shelf in range(5):
+            wanted = {"shelf": {"$gte": shelf, "$lt": shelf + 1}}
+            found = notes.ask("Ada Lovelace", arms=["entities"], metadata_filter=wanted)
+            assert found == [f"Ada Lovelace came {shelf} times"]
+
+    def test_a_hop_starts_from_the_best_that_pass(self, notes: Notebook) -> None:
+        notes.store(*(f"tea tea {number}" for number in range(5)), metadata={"shelf": 0})
+        notes.store("Some tea for Ada Lovelace, who came late", metadata={"shelf": 1})
+        notes.store("Ada Lovelace was born in Trondheim.", metadata={"shelf": 1})
+        notes.store(*(f"soup number {number}" for number in range(60)), metadata={"shelf": 1})
+        found = notes.ask("tea", limit=3, metadata_filter={"shelf": {"$gte": 1}})
+        assert found[0] == "Some tea for Ada Lovelace, who came late"
+        assert "Ada Lovelace was born in Trondheim." in found
 
 
 class TestAgainstBruteForce:

@@ -32,6 +32,7 @@ def explained(look: Look, order: Sequence[Ranked], memories: Sequence[Row]) -> t
     shown = [memory["id"] for memory in memories]
     ranked = {each.id: each for each in order}
     candidates = {c.id: c for c in look.candidates}
+    known = {c.id: c for c in look.reached.targets()} | candidates
     ranks = {
         "vectors": _ranks(order, lambda each: each.cosine if each.id in candidates or look.mode == "semantic" else 0),
         "words": _ranks(order, lambda each: each.lexical),
@@ -43,7 +44,7 @@ def explained(look: Look, order: Sequence[Ranked], memories: Sequence[Row]) -> t
         memory["id"]: {
             "ranking_score": ranked[memory["id"]].score,
             "arms": _arms(ranked[memory["id"]], ranks, look),
-            "boosts": _boosts(memory, look),
+            "boosts": _boosts(known[memory["id"]], look) if look.mode == "hybrid" else {},
             "path": paths.of(memory["id"], memory["content"]),
         }
         for memory in memories
@@ -154,12 +155,10 @@ def _arms(hit: Ranked, ranks: Mapping[str, Mapping[str, tuple[int, float]]], loo
     return arms
 
 
-def _boosts(memory: Row, look: Look) -> dict[str, float]:
-    if look.mode != "hybrid":
-        return {}
+def _boosts(memory: Candidate, look: Look) -> dict[str, float]:
     stretches = [(each.from_ms, each.to_ms) for each in look.times]
     weights, now = look.weights, look.as_of or now_ms()
     return {
-        **boosts(memory["importance"], memory["tier"], memory["created_at"], now, weights.boost),
-        "time": 1 + weights.timed * within(memory["occurred_at"], stretches),
+        **boosts(memory, now, weights.boost),
+        "time": 1 + weights.timed * within(memory.occurred_at, stretches),
     }

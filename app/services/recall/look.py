@@ -27,6 +27,8 @@ ENOUGH = 30
 DEEPEST = 50_000
 BESIDE = 20
 TARGETS = 40
+# What fails the metadata filter takes no place: that many are read where one is asked for, and so many more seeds.
+TARGETS_READ, SEEDS_READ = 2_000, 4
 MOST_NAMED = 20
 # A name that more memories share leads nowhere in particular: a share of the tenant, within two bounds.
 SHARED_SHARE, SHARED_LEAST, SHARED_MOST = 0.02, 5, 100
@@ -133,9 +135,9 @@ class Look:
             "text": self._text() if "words" in self.arms else f"{self.scope} {lucene.NOTHING}",
             "use_vectors": "vectors" in self.arms,
             "beside": BESIDE if "session" in self.arms else 0,
-            "seeds": weights.seeds if "graph" in self.arms else 0,
+            "seeds": weights.seeds * (SEEDS_READ if self.metadata_filter else 1) if "graph" in self.arms else 0,
             "named": list(self.question.entities[:MOST_NAMED]) if "entities" in self.arms else [],
-            "targets": TARGETS,
+            "targets": TARGETS_READ if self.metadata_filter else TARGETS,
             "floor": floor,
             "lexical": weights.lexical,
             "lexical_power": weights.lexical_power,
@@ -157,7 +159,8 @@ class Look:
             return self._arms(self.graph.candidates(self.filters, vector, deep=deep, most=most, **fixed), deep)
 
         found = self._widened(look)
-        self.candidates, self.reached = found.passing, self._reached(found.row)
+        self.candidates = found.passing
+        self.reached = self._reached(found.row)
         self.counted |= {
             "candidates": len(self.candidates),
             **{name: len(getattr(self.reached, name)) for name in ("seeds", "links", "named", "beside")},
@@ -181,19 +184,35 @@ class Look:
 
     def _reached(self, row: Row) -> Reached:
         def shown(
-            id: str, near: float, importance: float, tier: str, created: int, occurred: int, names: int
+            id: str, near: float, importance: float, tier: str, created: int, occurred: int, names: int, evidence: int
         ) -> Candidate:
-            return Candidate(id, 2 * near - 1, 0.0, None, importance, tier, created, occurred, names)
+            return Candidate(id, 2 * near - 1, 0.0, None, importance, tier, created, occurred, names, evidence)
 
+        known = {c.id for c in self.candidates}
+        kept = [at for at, id in enumerate(row["seeds"]) if id in known][: self.weights.seeds]
+        place = {at: new for new, at in enumerate(kept)}
+        links = [
+            Link(shown(*rest), [(place[at], *worth) for at, *worth in ways if at in place])
+            for ways, *rest, text in row["links"]
+            if self._passes(text)
+        ]
+        named = [Named(shown(*rest), weight) for weight, *rest, text in row["named"] if self._passes(text)]
+        beside = [
+            Beside(shown(*rest), place[at], step)
+            for at, step, *rest, text in row["beside"]
+            if at in place and self._passes(text)
+        ]
         return Reached(
-            seeds=row["seeds"],
-            links=[Link(shown(*rest), ways) for ways, *rest, text in row["links"] if self._passes(text)],
-            named=[Named(shown(*rest), weight) for weight, *rest, text in row["named"] if self._passes(text)],
-            beside=[Beside(shown(*rest), i, step) for i, step, *rest, text in row["beside"] if self._passes(text)],
+            seeds=[row["seeds"][at] for at in kept],
+            links=[link for link in links if link.ways][:TARGETS],
+            named=named[:TARGETS],
+            beside=beside,
         )
 
     def _arms(self, row: Row, deep: int) -> Found:
-        columns = ("ids", "near_scores", "text_scores", "nexts", "importances", "tiers", "created", "occurred")
+        columns = (
+            "ids", "near_scores", "text_scores", "nexts", "importances", "tiers", "created", "occurred", "evidences",
+        )  # fmt: skip
         texts = row["metadata"] or [None] * len(row["ids"])
         session = "session" in self.arms
         names = dict(zip(row["seeds"], row["seed_names"], strict=True))
@@ -208,8 +227,9 @@ class Look:
                 created,
                 occurred,
                 names.get(id, 0),
+                evidence,
             )
-            for id, near, text, after, importance, tier, created, occurred, raw in zip(
+            for id, near, text, after, importance, tier, created, occurred, evidence, raw in zip(
                 *(row[name] for name in columns), texts, strict=True
             )
             if self._passes(raw)
