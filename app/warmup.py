@@ -17,6 +17,7 @@ from app.services.memory_windows import embedded
 from app.services.recall import search
 from app.services.remember import EMBED, draft, job, write
 from app.state import State
+from graph import outbox
 from graph.driver import Transaction
 from graph.errors import GraphError
 from graph.memories import MemoryRepository
@@ -60,6 +61,7 @@ def warm_up(parts: State) -> None:
         write(parts, NOBODY, [made], tx)
         write(parts, NOBODY, [waiting], tx)
         MemoryRepository(parts.graph, NOBODY, tx).get(made.props["id"])
+        outbox.flush(tx)
         raise RolledBack
 
     with contextlib.suppress(RolledBack):

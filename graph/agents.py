@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from graph.clock import now_ms
 from graph.errors import NotFound
+from graph.outbox import each, happened
 from graph.records import Row, Rows
 from graph.repository import Repository
 
@@ -42,16 +43,17 @@ WITH a ORDER BY a.tenant DESC, a.created_at DESC, a.id DESC SKIP $offset LIMIT $
     + " ORDER BY created_at DESC, id DESC"
 )
 COUNT = "CYPHER 25 MATCH (a:Agent {tenant: $tenant}) WHERE a.created_at >= 0 RETURN count(a) AS total"
+# Writing what is there already changes nothing and yet takes the lock.
 LOCK = """
 CYPHER 25
-MATCH (a:Agent {tenant: $tenant, id: $id}) SET a.updated_at = $now
-RETURN a.metadata AS metadata, a.version AS version
+MATCH (a:Agent {tenant: $tenant, id: $id}) SET a.version = a.version
+RETURN a.name AS name, a.description AS description, a.metadata AS metadata, a.version AS version
 """
 UPDATE = (
     """
 CYPHER 25
 MATCH (a:Agent {tenant: $tenant, id: $id})
-SET a += $changes, a.version = a.version + 1
+SET a += $changes, a.updated_at = $now, a.version = a.version + 1
 WITH a
 """
     + SHOWN
@@ -85,7 +87,7 @@ NAMED = """
 CYPHER 25
 MERGE (a:Agent {tenant: $tenant, name: $name})
 ON CREATE SET a.id = $id, a.metadata = '{}', a.created_at = $now, a.updated_at = $now, a.version = 1
-RETURN a.id AS id, a.name AS name
+RETURN a.id AS id, a.name AS name, a.version AS version, a.id = $id AS created
 """
 KNOWN = "CYPHER 25 MATCH (a:Agent {tenant: $tenant, id: $id}) RETURN a.id AS id, a.name AS name"
 ID_OF = "CYPHER 25 MATCH (a:Agent {tenant: $tenant, name: $name}) RETURN a.id AS id"
@@ -103,7 +105,8 @@ class AgentRepository(Repository):
         Raises:
             Conflict: the name is taken.
         """
-        return self.write_one(CREATE, id=id, name=name, description=description, metadata=metadata, now=now_ms())
+        props = {"id": id, "name": name, "description": description, "metadata": metadata}
+        return self.telling(CREATE, each("agent.created"), now=now_ms(), **props)[0]
 
     def get(self, id: str) -> Row:
         """Return one agent by id.
@@ -144,7 +147,9 @@ class AgentRepository(Repository):
             NotFound: no such agent.
             Conflict: the new name is taken.
         """
-        return self.edit(LOCK, UPDATE, change, id=id, now=now_ms())
+        return self.edit(
+            LOCK, UPDATE, GET, change, lambda row, made: [happened("agent.updated", row, made)], id=id, now=now_ms()
+        )
 
     def delete(self, id: str) -> None:
         """Delete the agent itself; its memories are the caller's business. From then on none can be stored for
@@ -153,7 +158,7 @@ class AgentRepository(Repository):
         Raises:
             NotFound: no such agent.
         """
-        self.write_one(DELETE, id=id, now=now_ms())
+        self._only(self.telling(DELETE, each("agent.deleted"), id=id, now=now_ms()))
 
     def stats(self, id: str) -> Row:
         """Return counts of what the agent holds.
@@ -170,7 +175,9 @@ class AgentRepository(Repository):
             NotFound: `reference` is an id and unknown.
         """
         if not is_id:
-            return self.write_one(NAMED, name=reference, id=new_id, now=now_ms())
+            given = {"name": reference, "id": new_id, "now": now_ms()}
+            row = self.telling(NAMED, each("agent.created"), **given)[0]
+            return {name: row[name] for name in ("id", "name")}
         found = self.read(KNOWN, id=reference)
         if not found:
             raise NotFound(self.kind)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from graph.clock import now_ms
 from graph.decisions import LOCK, SHOWN
 from graph.driver import Transaction
-from graph.entities import RESOLVED
+from graph.entities import RESOLVED, TOLD
 from graph.errors import NotFound
 from graph.labels import NEVER, scope_token
 from graph.memories import SHOWN as MEMORY_SHOWN
+from graph.outbox import each
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
@@ -80,6 +81,7 @@ MATCH (d:Decision {tenant: $tenant, id: $id})
 MERGE (d)-[r:ABOUT]->(entity)
 ON CREATE SET r.confidence = row.confidence, r.source = row.source, r.from = $now, r.to = $never
 """
+    + TOLD
 )
 
 
@@ -154,7 +156,8 @@ class DecisionLinkRepository(Repository):
         self.write(FORGET_SUBJECTS, id=id)
         ordered = sorted(rows, key=lambda row: row["key"])
         tokens = scope_token("tenant", self.tenant)
-        self.write(ABOUT, id=id, rows=ordered, scope_tokens=tokens, now=now_ms(), never=NEVER)
+        given = {"rows": ordered, "scope_tokens": tokens, "now": now_ms(), "never": NEVER}
+        self.telling(ABOUT, each("entity.created"), id=id, **given)
 
     def _link(self, query: str, id: str, others: Sequence[str], kind: str) -> int:
         wanted: Ids = sorted(set(others))

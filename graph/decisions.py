@@ -8,6 +8,7 @@ from graph.clock import now_ms
 from graph.driver import Transaction
 from graph.errors import Conflict
 from graph.labels import NEVER
+from graph.outbox import Happened, each, happened
 from graph.records import Row, Rows
 from graph.slotted import Slotted
 
@@ -98,12 +99,15 @@ SET d.version = d.version
 WITH d WHERE EXISTS { (:Decision {tenant: $tenant, id: $id}) }
 """
 LOCKED = LOCK + SHOWN
+# What an event tells of a decision.
+TOLD = """
+RETURN d.id AS id, d.agent_id AS agent_id, d.session_id AS session_id, d.project_id AS project_id, d.version AS version
+"""
 UPDATE = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
 SET d += $changes, d.updated_at = $now, d.version = d.version + 1
-RETURN d.id AS id
-"""
+""" + TOLD  # fmt: skip
 SET_VECTOR = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
@@ -113,12 +117,12 @@ CALL db.create.setNodeVectorProperty(d, 'EMBEDDING', $embedding)
 """
 SUPERSEDE = """
 CYPHER 25
-MATCH (old:Decision {tenant: $tenant, id: $id})
+MATCH (d:Decision {tenant: $tenant, id: $id})
 MATCH (new:Decision {tenant: $tenant, id: $new_id})
-CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(old)
-SET old.status_before = old.status, old.status = 'superseded', old.current = false, old.superseded_at = $now,
-  old.updated_at = $now, old.version = old.version + 1
-"""
+CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(d)
+SET d.status_before = d.status, d.status = 'superseded', d.current = false, d.superseded_at = $now,
+  d.updated_at = $now, d.version = d.version + 1
+""" + TOLD + ", new.id AS superseded_by"  # fmt: skip
 # The chain closes over the gap, and what nothing supersedes any longer is in force again as it was before. Who
 # depended on the deleted decision depends on the one in its place.
 DELETE = """
@@ -132,15 +136,17 @@ FOREACH (x IN CASE WHEN newer IS NULL AND older IS NOT NULL THEN [1] ELSE [] END
   SET older.status = coalesce(older.status_before, 'active'),
     older.current = coalesce(older.status_before, 'active') <> 'reverted', older.superseded_at = $never,
     older.updated_at = $now, older.version = older.version + 1)
-WITH d, coalesce(newer, older) AS heir
+WITH d, older, newer, coalesce(newer, older) AS heir
 CALL (d, heir) {
   MATCH (other:Decision)-[:DEPENDS_ON]->(d)
   WHERE heir IS NOT NULL AND other <> heir
   MERGE (other)-[r:DEPENDS_ON]->(heir)
   ON CREATE SET r.from = $now, r.to = $never
 }
-DETACH DELETE d
-"""
+WITH d AS gone, d {.id, .agent_id, .session_id, .project_id, .version} AS d,
+  older {.id, .agent_id, .session_id, .project_id, .version} AS older, newer.id AS newer
+DETACH DELETE gone
+""" + TOLD + ", older, newer"  # fmt: skip
 CHAIN = (
     """
 CYPHER 25
@@ -159,15 +165,23 @@ WITH d, place
 )
 
 
+# What of it the wire shows and an edit may change; the rest follows from these.
+FIELDS = frozenset(("title", "rationale", "alternatives", "status", "tags", "metadata"))
+
+
 class DecisionRepository(Slotted):
     """Decisions of one tenant. `metadata` is JSON text; times are epoch milliseconds; `slot` as for memories."""
 
     kind = "Decision"
 
-    def create(self, props: Row, embedding: Any) -> None:
-        """Write a decision and its links to agent, project and session, which `props` names by id ("" for none)."""
+    def create(self, props: Row, embedding: Any, supersedes: str | None = None) -> None:
+        """Write a decision and its links to agent, project and session, which `props` names by id ("" for none).
+
+        Announced as taking the place of the decision `supersedes`, where it does.
+        """
         self.check_slot()
-        self.write(labels.in_slot(CREATE, self.slot), props=props, embedding=embedding)
+        told = [happened("decision.created", props, supersedes=supersedes)]
+        self.telling(labels.in_slot(CREATE, self.slot), lambda _: told, props=props, embedding=embedding)
 
     def get(self, id: str) -> Row:
         """Return one decision.
@@ -201,15 +215,15 @@ class DecisionRepository(Slotted):
         return self.write_one(LOCKED, id=id)
 
     def update(self, id: str, changes: Row, embedding: Any = None) -> None:
-        """Set properties, and the vector where one is given."""
-        self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
+        """Set properties, and the vector where one is given. All that is in `changes` is announced as changed."""
+        self._only(self.telling(UPDATE, lambda rows: _updated(rows, changes), id=id, changes=changes, now=now_ms()))
         if embedding is not None:
             self.check_slot()
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
 
     def supersede(self, id: str, new_id: str) -> None:
         """Put `new_id` in the place of a decision that is locked."""
-        self.write(SUPERSEDE, id=id, new_id=new_id, now=now_ms(), never=NEVER)
+        self.telling(SUPERSEDE, each("decision.superseded"), id=id, new_id=new_id, now=now_ms(), never=NEVER)
 
     def delete(self, id: str) -> None:
         """Delete a decision and close its chain; its dependants go over to the decision that takes its place.
@@ -221,7 +235,7 @@ class DecisionRepository(Slotted):
         def work(tx: Transaction) -> None:
             mine = DecisionRepository(self.graph, self.caller, tx)
             mine.lock(id)
-            mine.write(DELETE, id=id, now=now_ms(), never=NEVER)
+            mine.telling(DELETE, _deleted, id=id, now=now_ms(), never=NEVER)
 
         self.together(work)
 
@@ -244,6 +258,23 @@ def refuse_superseded(row: Row, what: str) -> None:
     """
     if row["status"] == "superseded":
         raise Conflict(f"This decision is superseded already; {what} {row['superseded_by']} instead")
+
+
+def _updated(rows: Rows, changes: Row) -> list[Happened]:
+    reverted = changes.get("status") == "reverted"
+    fields = changes.keys() & (FIELDS - {"status"} if reverted else FIELDS)
+    told = each("decision.reverted")(rows) if reverted else []
+    return told + (each("decision.updated", *fields)(rows) if fields else [])
+
+
+def _deleted(rows: Rows) -> list[Happened]:
+    told = each("decision.deleted")(rows)
+    for row in rows:
+        if older := row["older"]:
+            # It stands again as it did before, or the newer one has taken its place.
+            field = "superseded_by" if row["newer"] else "status"
+            told.append(happened("decision.updated", older, [field], superseded_by=row["newer"]))
+    return told
 
 
 def _narrowest(filters: Row) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from graph.clock import now_ms
-from graph.errors import Conflict, NotFound
+from graph.errors import Conflict
 from graph.labels import scope_token
+from graph.outbox import Happened, each, happened
 from graph.records import Row, Rows
-from graph.repository import Repository
+from graph.repository import Repository, differing
 
 # Finds or makes the `entity` of each row's name. Rows come sorted by key, so that two writers of the same names lock
 # them in the same order. All names are locked (a property set to itself) before any entity is looked at: who deletes or
@@ -43,6 +44,11 @@ CALL (n, row, e) {
   RETURN e AS entity
 }
 """
+# Which entities the rows name, and which of them were made for it.
+TOLD = """
+RETURN DISTINCT entity.id AS id, entity.entity_type AS entity_type, entity.version AS version,
+  entity.id = row.entity_id AS created
+"""
 MENTION = (
     RESOLVED
     + """
@@ -53,6 +59,7 @@ ON CREATE SET r.relationship = row.relationship, r.confidence = row.confidence, 
 FOREACH (x IN CASE WHEN row.about THEN [1] ELSE [] END |
   MERGE (m)-[a:ABOUT]->(entity) ON CREATE SET a.from = $now, a.to = $never)
 """
+    + TOLD
 )
 # The counts are degrees, so an entity with ten thousand mentions is shown as fast as one with none.
 SHOWN = """
@@ -147,20 +154,26 @@ COUNTS = {
 # Whoever is edited by hand is kept, also when its last mention goes.
 LOCK = """
 CYPHER 25
-MATCH (e:Entity {tenant: $tenant, id: $id}) SET e.updated_at = $now, e.source = 'manual'
+MATCH (e:Entity {tenant: $tenant, id: $id}) SET e.source = 'manual'
 WITH e WHERE e.id IS NOT NULL
-RETURN e.id AS id, e.name AS name, e.name_key AS name_key, e.entity_type AS entity_type, e.metadata AS metadata,
-  e.version AS version
+RETURN e.id AS id, e.name AS name, e.name_key AS name_key, e.padded AS padded, e.noise AS noise, e.key AS key,
+  e.entity_type AS entity_type, e.metadata AS metadata, e.version AS version
 """
 UPDATE = (
     """
 CYPHER 25
 MATCH (e:Entity {tenant: $tenant, id: $id})
-SET e += $changes, e.version = e.version + 1
+SET e += $changes, e.updated_at = $now, e.version = e.version + 1
 WITH e
 """
     + SHOWN
 )
+TOUCH = """
+CYPHER 25
+MATCH (e:Entity {tenant: $tenant, id: $id})
+SET e.updated_at = $now, e.version = e.version + 1
+RETURN e.id AS id, e.entity_type AS entity_type, e.version AS version
+"""
 # The old spelling stays and leads here, so that texts that use it still do.
 CLAIM_NAME = """
 CYPHER 25
@@ -187,20 +200,25 @@ MERGE (c:Counter {tenant: $tenant, name: 'entity_names'}) SET c.changed_at = $no
 """
 
 
+# What of it the wire shows and an edit may change; the rest follows from these.
+FIELDS = frozenset(("name", "entity_type", "metadata"))
+
+
 class EntityRepository(Repository):
     """Entities of one tenant. `metadata` is JSON text; times are epoch milliseconds."""
 
     kind = "Entity"
     taken = "Another entity of this type has this name; merge the two instead"
 
-    def mention(self, rows: Sequence[Row], never: int) -> None:
-        """Link memories to the entities they mention, creating those not known yet.
+    def mention(self, rows: Sequence[Row], never: int) -> set[str]:
+        """Link memories to the entities they mention, creating those not known yet; return the ids of all.
 
         Each row is `{memory_id, key, name, padded, entity_type, noise, entity_id, confidence, source, about,
         relationship}`; `key` is the normalised name, `padded` the same between spaces, `entity_id` the id of a new one.
         """
         ordered = sorted(rows, key=lambda row: (row["key"], row["memory_id"]))
-        self.write(MENTION, rows=ordered, now=now_ms(), never=never, scope_tokens=self.scope_tokens)
+        given = {"rows": ordered, "now": now_ms(), "never": never, "scope_tokens": self.scope_tokens}
+        return {row["id"] for row in self.telling(MENTION, each("entity.created"), **given)}
 
     @property
     def scope_tokens(self) -> str:
@@ -212,9 +230,12 @@ class EntityRepository(Repository):
 
         `props` is `{name, name_key, padded, noise, entity_type, key}`; `agent_id` is remembered as who named it.
         """
-        return self.write_one(
-            CREATE, id=id, metadata=metadata, agent_id=agent_id, now=now_ms(), scope_tokens=self.scope_tokens, **props
-        )
+        given = {"id": id, "metadata": metadata, "agent_id": agent_id, "scope_tokens": self.scope_tokens, **props}
+
+        def told(rows: Rows) -> list[Happened]:
+            return each("entity.created")(row for row in rows if row["id"] == id)
+
+        return self.telling(CREATE, told, now=now_ms(), **given)[0]
 
     def get(self, id: str) -> Row:
         """Return one entity.
@@ -249,14 +270,20 @@ class EntityRepository(Repository):
         """
 
         def work(tx: Repository) -> Row:
-            made = change(tx.write_one(LOCK, id=id, now=now_ms()))
-            if "name_key" in made:
-                named = {name: made[name] for name in ("name", "name_key", "entity_type")}
+            before = tx.write_one(LOCK, id=id)
+            wanted = change(before)
+            made = differing(wanted, before)
+            if not made:
+                return tx.one(GET, id=id)
+            if "name_key" in wanted:
+                named = {name: wanted[name] for name in ("name", "name_key", "entity_type")}
                 claim = tx.write_one(CLAIM_NAME, id=id, now=now_ms(), scope_tokens=self.scope_tokens, **named)
                 if claim["taken"]:
                     raise Conflict(self.taken)
                 tx.write(NAMES_CHANGED, now=now_ms())
-            return tx.write_one(UPDATE, id=id, changes=made)
+            row = tx.write_one(UPDATE, id=id, changes=made, now=now_ms())
+            tx.tell(happened("entity.updated", row, made.keys() & FIELDS))
+            return row
 
         with self.said_clearly():
             return self.together(lambda tx: work(EntityRepository(self.graph, self.caller, tx)))
@@ -267,10 +294,11 @@ class EntityRepository(Repository):
         Raises:
             NotFound: no such entity.
         """
-        found = self.write(LOCK, id=id, now=now_ms())
-        if not found:
-            raise NotFound(self.kind)
-        return found[0]
+        return self.write_one(LOCK, id=id)
+
+    def renamed(self, id: str) -> None:
+        """Note that the spellings of a locked entity are others now."""
+        self.telling(TOUCH, each("entity.updated", "aliases"), id=id, now=now_ms())
 
 
 def _narrowest(filters: Row) -> str:

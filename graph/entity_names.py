@@ -118,6 +118,7 @@ class EntityNameRepository(Repository):
             made = tx.write_one(CLAIM_NAME, id=id, now=now_ms(), scope_tokens=entities.scope_tokens, **claim)
             if made["taken"]:
                 raise Conflict(entities.taken)
+            entities.renamed(id)
             return tx.read(ALIAS, id=id, name_key=name_key)[0], True
 
         return self.together(lambda tx: work(Repository(self.graph, self.caller, tx)))
@@ -131,11 +132,12 @@ class EntityNameRepository(Repository):
         """
 
         def work(tx: Repository) -> None:
-            entity = EntityRepository(self.graph, self.caller, tx.tx).lock(id)
-            if entity["name_key"] == name_key:
+            entities = EntityRepository(self.graph, self.caller, tx.tx)
+            if entities.lock(id)["name_key"] == name_key:
                 raise Conflict("This is the entity's own name; rename the entity, or delete it")
             if not tx.write(DROP_ALIAS, id=id, name_key=name_key, now=now_ms()):
                 raise NotFound(self.kind)
+            entities.renamed(id)
             tx.write(NAMES_CHANGED, now=now_ms())
 
         self.together(lambda tx: work(Repository(self.graph, self.caller, tx)))

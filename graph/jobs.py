@@ -13,6 +13,7 @@ from typing import Any
 from graph.clock import now_ms
 from graph.errors import NotFound
 from graph.labels import NEVER
+from graph.outbox import Happened, each
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
@@ -98,10 +99,12 @@ WITH j
 CALL (j) {
   MATCH (j)-[:FOR]->(m:Memory) WHERE j.state = 'cancelled' AND j.kind = 'embed' AND m.extraction_status = 'pending'
   SET m.extraction_status = 'failed', m.extraction_error = 'its job was cancelled'
+  RETURN collect(m {.id, .agent_id, .session_id, .project_id, .memory_type, .version}) AS failed
 }
-WITH j
+WITH j, failed
 """
     + SHOWN
+    + ", failed"
 )
 # What the memories of some jobs say now.
 SUBJECTS = """
@@ -177,4 +180,8 @@ class JobRepository(Repository):
         Raises:
             NotFound: no such job.
         """
-        return self.write_one(CANCEL, id=id, now=now_ms(), never=NEVER)
+        return self._only(self.telling(CANCEL, _failed, id=id, now=now_ms(), never=NEVER))
+
+
+def _failed(rows: Rows) -> list[Happened]:
+    return [one for row in rows for one in each("memory.updated", "extraction_status")(row["failed"])]

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from graph import outbox
 from graph.clock import now_ms
 from graph.driver import Graph, Transaction
 from graph.errors import Conflict, NotFound
 from graph.labels import NEVER
+from graph.outbox import Happened, happened
 from graph.records import Row, Rows
+from graph.repository import differing
 
 # A digest is unique over all tenants, and it is what leads to the tenant: nothing to filter by before it is known.
 FIND = """
@@ -21,7 +24,7 @@ RETURN k.id AS id, k.name AS name, k.key_prefix AS key_prefix, k.scopes AS scope
   k.dialect AS dialect, k.created_at AS created_at, k.last_used_at AS last_used_at, k.expires_at AS expires_at,
   k.revoked_at AS revoked_at, k.deprecated_at AS deprecated_at, k.auto_revoke_at AS auto_revoke_at,
   k.daily_spend_limit_usd AS daily_spend_limit_usd, k.monthly_spend_limit_usd AS monthly_spend_limit_usd,
-  head([(k)<-[:REPLACES]-(newer) | newer.id]) AS replaced_by
+  head([(k)<-[:REPLACES]-(newer) | newer.id]) AS replaced_by, t.id AS tenant
 """
 CREATE = (
     """
@@ -133,8 +136,7 @@ class KeyDirectory:
             tx.run(FIRST_LOCK, now=now_ms())
             if tx.run(ACCOUNTS)[0]["keys"]:
                 return None
-            row: Row = tx.run(CREATE, account=FIRST_ACCOUNT, namespace=FIRST_NAMESPACE, now=now_ms(), **key)[0]
-            return row
+            return _created(tx, account=FIRST_ACCOUNT, namespace=FIRST_NAMESPACE, **key)
 
         return self.graph.transaction(work)
 
@@ -154,7 +156,7 @@ class KeyRepository:
 
     def create(self, namespace: str, **key: Any) -> Row:
         """Create a key, and its namespace on first use. `key` has the parameters of CREATE, `digest` among them."""
-        return self.graph.write(CREATE, account=self.account, namespace=namespace, now=now_ms(), **key)[0]
+        return self.graph.transaction(lambda tx: _created(tx, account=self.account, namespace=namespace, **key))
 
     def get(self, id: str) -> Row:
         """Return one key, revoked ones included.
@@ -189,13 +191,24 @@ class KeyRepository:
         return int(self.graph.read(COUNT_NAMESPACES, account=self.account)[0]["total"])
 
     def update(self, id: str, changes: Row) -> Row:
-        """Give a key these properties.
+        """Give a key these properties; where it has them already, nothing is written.
 
         Raises:
             NotFound: no such key in this account.
             Conflict: no admin key would be left.
         """
-        return self.graph.transaction(lambda tx: self._change(tx, id, changes, LAST_ADMIN))
+
+        def work(tx: Transaction) -> Row:
+            tx.run(LOCK, account=self.account, now=now_ms())
+            found = self._only(tx.run(GET, account=self.account, id=id))
+            made = differing(changes, found)
+            if not made:
+                return found
+            row = self._change(tx, id, made, LAST_ADMIN)
+            _tell(tx, happened("key.updated", row, made), row)
+            return row
+
+        return self.graph.transaction(work)
 
     def revoke(self, id: str, *, even_last: bool = False) -> Row:
         """Revoke a key at once; revoking twice keeps the first time.
@@ -210,7 +223,9 @@ class KeyRepository:
             found = self._only(tx.run(GET, account=self.account, id=id))
             if found["revoked_at"] is not None:
                 return found
-            return self._change(tx, id, {"revoked_at": now_ms()}, None if even_last else LAST_ADMIN)
+            row = self._change(tx, id, {"revoked_at": now_ms()}, None if even_last else LAST_ADMIN)
+            _tell(tx, happened("key.revoked", row), row)
+            return row
 
         return self.graph.transaction(work)
 
@@ -223,11 +238,17 @@ class KeyRepository:
             NotFound: no such key in this account.
             Conflict: the key has ended, or was rotated before.
         """
-
         now = now_ms()
         until = now + grace_ms
-        made = self.graph.write(ROTATE, account=self.account, id=id, now=now, until=until, never=NEVER, **key)
-        if made:
+
+        def work(tx: Transaction) -> Rows:
+            made = tx.run(ROTATE, account=self.account, id=id, now=now, until=until, never=NEVER, **key)
+            for row in made:
+                _tell(tx, happened("key.created", row, replaces=id), row)
+                _tell(tx, happened("key.rotated", {"id": id, "replaced_by": row["id"]}), row)
+            return made
+
+        if made := self.graph.transaction(work):
             return made[0]
         if self.get(id)["deprecated_at"] is not None:
             raise Conflict("This key was rotated before; rotate the key that replaced it")
@@ -235,7 +256,6 @@ class KeyRepository:
 
     def _change(self, tx: Transaction, id: str, changes: Row, when_last: str | None) -> Row:
         now = now_ms()
-        tx.run(LOCK, account=self.account, now=now)
         before = self._admins(tx, now)
         changed = self._only(tx.run(UPDATE, account=self.account, id=id, changes=changes, now=now))
         if when_last and before and not self._admins(tx, now):
@@ -250,3 +270,14 @@ class KeyRepository:
         if not found:
             raise NotFound("API key")
         return found[0]
+
+
+def _created(tx: Transaction, **key: Any) -> Row:
+    row = tx.run(CREATE, now=now_ms(), **key)[0]
+    _tell(tx, happened("key.created", row), row)
+    return row
+
+
+def _tell(tx: Transaction, event: Happened, row: Row) -> None:
+    # A key is the account's; its events are told in the namespace that it opens.
+    outbox.write(tx, row["tenant"], [event])

@@ -1,6 +1,6 @@
 """Memories: the nodes that recall finds, written with all their links in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graph import labels
@@ -8,6 +8,7 @@ from graph.clock import now_ms
 from graph.driver import Graph
 from graph.errors import BadReference, Vanished
 from graph.memory_windows import KEEP_WINDOWS
+from graph.outbox import each, happened
 from graph.records import Ids, Row, Rows
 from graph.slotted import Slotted
 
@@ -26,6 +27,11 @@ RETURN m.id AS id, m.content AS content, m.title AS title, m.agent_id AS agent_i
     RETURN {type: e.entity_type, value: e.name, confidence: r.confidence} AS mention
     ORDER BY r.confidence DESC, e.name LIMIT 64
   } AS entities
+"""
+# What an event tells of a memory.
+TOLD = """
+RETURN m.id AS id, m.agent_id AS agent_id, m.session_id AS session_id, m.project_id AS project_id,
+  m.memory_type AS memory_type, m.version AS version
 """
 # Without a vector a memory is pending: stored and readable, but in no index that search looks into. Nothing is written
 # when its agent or its project is gone by now.
@@ -119,7 +125,8 @@ SET m.version = m.version
 RETURN m.content AS content, m.content_hash AS content_hash, m.metadata AS metadata, m.version AS version,
   m.importance AS importance, m.agent_id AS agent_id, m.title AS title, m.visibility AS visibility,
   m.archived AS archived, m.extraction_method AS extraction_method, m.extraction_status AS extraction_status,
-  m.memory_type AS memory_type, m.tier AS tier, m.occurred_at AS occurred_at, m.expires_at AS expires_at,
+  m.extraction_model AS extraction_model, m.memory_type AS memory_type, m.tier AS tier,
+  m.occurred_at AS occurred_at, m.expires_at AS expires_at,
   COUNT { (m)-[:MENTIONS]->() } AS mentions
 """
 UPDATE = (
@@ -130,7 +137,7 @@ SET m.updated_at = $now, m += $changes, m.version = m.version + 1
 WITH m
 """
     + KEEP_WINDOWS
-    + "RETURN m.id AS id"
+    + TOLD
 )
 # What the memory said before: kept with its period and its vector, outside everything that asks for `current`. A text
 # that was replaced after its memory had been superseded stood in searches until then only.
@@ -157,7 +164,9 @@ MATCH (m:Memory {tenant: $tenant, id: $id})-[r:MENTIONS|ABOUT]->(e:Entity)
 WHERE NOT EXISTS { MATCH (m)-[by:MENTIONS]->(e) WHERE by.source = 'manual' }
 FOREACH (x IN CASE WHEN type(r) = 'MENTIONS' AND r.from < $now THEN [1] ELSE [] END |
   CREATE (m)-[past:MENTIONED]->(e) SET past = properties(r), past.to = $now)
+WITH r, CASE WHEN type(r) = 'MENTIONS' THEN e.id END AS id
 DELETE r
+RETURN collect(id) AS entities
 """
 SET_VECTOR = (
     """
@@ -203,10 +212,10 @@ CALL (m) {
   MATCH (new:Memory)-[:SUPERSEDES]->(m)-[r:SUPERSEDES]->(old:Memory)
   MERGE (new)-[over:SUPERSEDES]->(old) ON CREATE SET over.from = r.from, over.to = r.to
 }
-WITH m, m.id AS id
-DETACH DELETE m
-RETURN id
+WITH m AS gone, m {.id, .agent_id, .session_id, .project_id, .memory_type, .version} AS m
+DETACH DELETE gone
 """
+    + TOLD
 )
 OF_SESSION = (
     """
@@ -228,6 +237,8 @@ MATCH (m:Memory) WHERE m.expires_at <= $now AND m.tenant IS NOT NULL
 RETURN m.tenant AS tenant, m.id AS id ORDER BY m.expires_at LIMIT $limit
 """
 
+# What the wire calls properties.
+WIRE = {"archived": "archived_at"}
 GONE = "The agent or the project was deleted a moment ago; try again"
 
 
@@ -246,7 +257,8 @@ class MemoryRepository(Slotted):
             Vanished: an agent or a project was deleted a moment ago.
         """
         self.check_slot()
-        made = self.write(labels.in_slot(CREATE, self.slot), rows=list(rows))
+        told = each("memory.created")([row["props"] for row in rows])
+        made = self.telling(labels.in_slot(CREATE, self.slot), lambda _: told, rows=list(rows))
         if made[0]["created"] < len(rows):
             raise Vanished(GONE)
         if lasts:
@@ -258,7 +270,8 @@ class MemoryRepository(Slotted):
         Raises:
             BadReference: its session is unknown.
         """
-        made = self.write(labels.in_slot(CREATE_ONE, self.slot), row=row, now=now_ms())
+        told = [happened("memory.created", row["props"])]
+        made = self.telling(labels.in_slot(CREATE_ONE, self.slot), lambda _: told, row=row, now=now_ms())
         if not made:
             self.check_slot()
             raise Vanished(GONE)
@@ -298,20 +311,30 @@ class MemoryRepository(Slotted):
         """Let what the memory said be seen by whom, and as long as, what it says now."""
         self.write(SHARE_WITH_VERSIONS, id=id)
 
-    def drop_names(self, id: str, now: int | None = None) -> None:
-        """Drop the links that extraction made; those made by hand stay. They held until `now` (epoch ms)."""
-        self.write(DROP_NAMES, id=id, now=now or now_ms())
+    def drop_names(self, id: str, now: int | None = None) -> set[str]:
+        """Drop the links that extraction made; those made by hand stay. They held until `now` (epoch ms).
 
-    def update(self, id: str, changes: Row, embedding: Any = None) -> None:
-        """Set properties, and the vector where one is given: with it, search finds the memory."""
-        self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
+        Returns the ids of the entities that were mentioned.
+        """
+        return set(self.write(DROP_NAMES, id=id, now=now or now_ms())[0]["entities"])
+
+    def update(self, id: str, changes: Row, embedding: Any = None, changed: Iterable[str] = ()) -> Row:
+        """Set properties, and the vector where one is given: with it, search finds the memory.
+
+        Announced with the names of properties that `changed`, where there are any. Returns what an event tells of it.
+        """
+        names = [WIRE.get(name, name) for name in changed]
+        given = {"id": id, "changes": changes, "now": now_ms()}
+        told = each("memory.updated", *names)
+        row = self._only(self.telling(UPDATE, told, **given) if names else self.write(UPDATE, **given))
         if embedding is not None:
             self.check_slot()
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding, now=now_ms())
+        return row
 
     def delete(self, ids: Sequence[str]) -> Ids:
         """Delete memories with their versions, windows and links; return the ids that were there."""
-        return [row["id"] for row in self.write(DELETE, ids=list(ids), now=now_ms())]
+        return [row["id"] for row in self.telling(DELETE, each("memory.deleted"), ids=list(ids), now=now_ms())]
 
     def of_session(self, session_id: str, limit: int = 1000) -> Rows:
         """Return a session's memories in writing order."""

@@ -2,8 +2,10 @@
 
 from graph.clock import now_ms
 from graph.labels import NONE
+from graph.memories import TOLD
 from graph.memory_changes import KEEP_CHANGE
 from graph.memory_windows import KEEP_WINDOWS
+from graph.outbox import each
 from graph.records import Ids, Row
 from graph.repository import Repository
 
@@ -44,7 +46,7 @@ SET m.tier = 'cold', m.version = m.version + 1
 WITH m
 """
     + KEEP_WINDOWS
-    + "RETURN count(m) AS done"
+    + TOLD
 )
 ARCHIVE = (
     """
@@ -60,7 +62,7 @@ SET m.archived = true, m.archived_at = $now, m.version = m.version + 1
 WITH m
 """
     + KEEP_WINDOWS
-    + "RETURN count(m) AS done"
+    + TOLD
 )
 UNEXTRACTED = """
 CYPHER 25
@@ -89,12 +91,13 @@ class MemoryCareRepository(Repository):
     def demote(self, ids: Ids, rule: Row) -> int:
         """Make those warm memories cold that `rule` still names; return how many."""
         change = {"change": "edited", "fields": ["tier"], "version_id": NONE, "now": now_ms()}
-        return int(self.write(DEMOTE, ids=sorted(ids), **change, **rule)[0]["done"])
+        return len(self.telling(DEMOTE, each("memory.updated", "tier"), ids=sorted(ids), **change, **rule))
 
     def archive(self, ids: Ids, idle_since: int) -> int:
         """Archive those cold memories that nobody touched since; return how many."""
         change = {"change": "archived", "fields": ["archived"], "version_id": NONE, "now": now_ms()}
-        return int(self.write(ARCHIVE, ids=sorted(ids), idle_since=idle_since, **change)[0]["done"])
+        told = each("memory.updated", "archived_at")
+        return len(self.telling(ARCHIVE, told, ids=sorted(ids), idle_since=idle_since, **change))
 
     def unextracted(self, method: str, agent_id: str | None, limit: int) -> Ids:
         """Return ids of memories whose names were found by `method` ("": by none), newest first."""

@@ -6,8 +6,10 @@ from itertools import pairwise
 from graph.clock import now_ms
 from graph.errors import BadReference, Conflict
 from graph.labels import NEVER, NONE
+from graph.memories import TOLD
 from graph.memory_changes import KEEP_CHANGE
 from graph.memory_windows import KEEP_WINDOWS
+from graph.outbox import each
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
@@ -68,10 +70,11 @@ MATCH (new:Memory {tenant: $tenant, id: pair[0]})
     + """
 SET m.superseded_at = $now, m.current = false, m.version = m.version + 1
 CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(m)
-WITH m
+WITH m, new
 """
     + KEEP_WINDOWS
-    + "RETURN m.id AS id"
+    + TOLD
+    + ", new.id AS superseded_by"
 )
 DERIVE = """
 CYPHER 25
@@ -126,7 +129,8 @@ class MemoryHistoryRepository(Repository):
         if twice := [old for old, following in pairwise(olds) if old == following]:
             raise Conflict(f"Memory {twice[0]} can be superseded by one memory only")
         change = {"change": "superseded", "fields": [], "version_id": NONE}
-        done = self.write(SUPERSEDE, pairs=_sorted(pairs), now=now_ms(), never=NEVER, **change)
+        told = each("memory.updated", "superseded_at")
+        done = self.telling(SUPERSEDE, told, pairs=_sorted(pairs), now=now_ms(), never=NEVER, **change)
         left = [old for _, old in pairs]
         for row in done:
             left.remove(row["id"])

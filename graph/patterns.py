@@ -7,6 +7,7 @@ from graph import labels
 from graph.clock import now_ms
 from graph.errors import NotFound
 from graph.labels import NEVER
+from graph.outbox import each, happened
 from graph.records import Row, Rows, vector
 from graph.searchable import MOST_TEXT
 from graph.slotted import Slotted
@@ -40,6 +41,7 @@ CALL (x) {
 MATCH (p:Project {tenant: $tenant, slug: x.source_slug})
 MERGE (x)-[r:FROM]->(p)
 ON CREATE SET r.from = $now, r.to = $never
+RETURN p.id AS project_id
 """
 SOURCED = """
 CYPHER 25
@@ -81,7 +83,7 @@ UPDATE = """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
 SET x += $changes, x.updated_at = $now, x.version = x.version + 1
-RETURN x.id AS id
+RETURN x.id AS id, x.version AS version, head(COLLECT { MATCH (x)-[:FROM]->(p:Project) RETURN p.id }) AS project_id
 """
 SET_VECTOR = """
 CYPHER 25
@@ -96,8 +98,9 @@ CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
 SET x.version = x.version
 WITH x WHERE EXISTS { (:Pattern {tenant: $tenant, id: $id}) }
+WITH x, head(COLLECT { MATCH (x)-[:FROM]->(p:Project) RETURN p.id }) AS project_id
 DETACH DELETE x
-RETURN $id AS id
+RETURN $id AS id, project_id
 """
 # Writing what is there already changes nothing and yet takes the lock: of many adopters at once one makes the link.
 ADOPT = (
@@ -107,20 +110,22 @@ MATCH (x:Pattern {tenant: $tenant, id: $id})
 SET x.version = x.version
 WITH x
 MATCH (p:Project {tenant: $tenant, slug: $slug})
+WITH x, p, NOT EXISTS { (p)-[:ADOPTED]->(x) } AS created
 MERGE (p)-[r:ADOPTED]->(x)
 ON CREATE SET r.at = $now
-WITH x
+WITH x, p.id AS project_id, created
 """
     + SHOWN
+    + ", project_id, created"
 )
 ABANDON = """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
 SET x.version = x.version
 WITH x
-MATCH (:Project {tenant: $tenant, slug: $slug})-[r:ADOPTED]->(x)
+MATCH (p:Project {tenant: $tenant, slug: $slug})-[r:ADOPTED]->(x)
 DELETE r
-RETURN x.id AS id
+RETURN x.id AS id, x.version AS version, p.id AS project_id
 """
 ADOPTERS = """
 CYPHER 25
@@ -175,6 +180,10 @@ WITH x, near, popular, neighbourly
     + ", near, neighbourly ORDER BY near DESC, adoption_count DESC, neighbourly DESC, created_at DESC, id"
 )
 
+# What an edit may change, by the wire's names; the rest follows from these.
+FIELDS = {name: name for name in ("title", "description", "category", "example_code", "tags", "scope", "metadata")} | {
+    "source_slug": "source_project_slug"
+}
 MOST_OWN = 1_000
 MOST_PROJECTS = 500
 
@@ -188,11 +197,12 @@ class PatternRepository(Slotted):
         """Write a pattern, and the link to its source project where that is known."""
         self.check_slot()
         self.write(labels.in_slot(CREATE, self.slot), props=props, embedding=embedding)
-        self.relink(props["id"])
+        self.tell(happened("pattern.created", props, project_id=self.relink(props["id"])))
 
-    def relink(self, id: str) -> None:
-        """Link a pattern to the project its `source_slug` names, where there is one, and to no other."""
-        self.write(FROM, id=id, now=now_ms(), never=NEVER)
+    def relink(self, id: str) -> str | None:
+        """Link a pattern to the project its `source_slug` names, where there is one, and to no other; return its id."""
+        found = self.write(FROM, id=id, now=now_ms(), never=NEVER)
+        return str(found[0]["project_id"]) if found else None
 
     def sourced(self, slug: str) -> int:
         """Link the patterns that name a project as their source to it, now that it is there; return how many."""
@@ -229,12 +239,13 @@ class PatternRepository(Slotted):
 
     def update(self, id: str, changes: Row, embedding: Any = None) -> None:
         """Set properties, and the vector where one is given."""
-        self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
+        row = self.write_one(UPDATE, id=id, changes=changes, now=now_ms())
         if embedding is not None:
             self.check_slot()
             self.write(labels.in_slot(SET_VECTOR, self.slot), id=id, embedding=embedding)
         if "source_slug" in changes:
-            self.relink(id)
+            row["project_id"] = self.relink(id)
+        self.tell(happened("pattern.updated", row, [FIELDS[name] for name in changes if name in FIELDS]))
 
     def delete(self, id: str) -> None:
         """Delete a pattern with its adoptions.
@@ -242,7 +253,7 @@ class PatternRepository(Slotted):
         Raises:
             NotFound: no such pattern.
         """
-        self.write_one(DELETE, id=id)
+        self._only(self.telling(DELETE, each("pattern.deleted"), id=id))
 
     def adopt(self, id: str, slug: str) -> Row:
         """Say that a project adopted a pattern, once however often it is said; return the pattern.
@@ -250,7 +261,7 @@ class PatternRepository(Slotted):
         Raises:
             NotFound: no such pattern, or no such project.
         """
-        found = self.write(ADOPT, id=id, slug=slug, now=now_ms())
+        found = self.telling(ADOPT, each("pattern.adopted"), id=id, slug=slug, now=now_ms())
         if not found:
             self.get(id)
             raise NotFound("Project")
@@ -262,7 +273,7 @@ class PatternRepository(Slotted):
         Raises:
             NotFound: no such pattern, or the project has not adopted it.
         """
-        if not self.write(ABANDON, id=id, slug=slug):
+        if not self.telling(ABANDON, each("pattern.dropped"), id=id, slug=slug):
             self.get(id)
             raise NotFound("Adoption")
 

@@ -1,9 +1,11 @@
 """What projects are to one another: (Project)-[:DEPENDS_ON or RELATES_TO {id, type, metadata, from, to}]->(Project)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from graph.clock import now_ms
 from graph.labels import NEVER
+from graph.outbox import Happened, happened
 from graph.patterns import SHOWN as PATTERN_SHOWN
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
@@ -30,15 +32,17 @@ RETURN r.id AS id, p.slug AS source_project, q.slug AS target_project, r.type AS
 """
 MADE = """
 ON CREATE SET r.id = $id, r.metadata = $metadata, r.from = $now, r.to = $never
-ON MATCH SET r.metadata = CASE WHEN $metadata = '{}' THEN r.metadata ELSE $metadata END
+WITH p, q, r, r.metadata <> $metadata AND $metadata <> '{}' AS edits
+SET r.metadata = CASE WHEN edits THEN $metadata ELSE r.metadata END
 """
+TOLD = ", p.id AS source_id, q.id AS target_id, edits"
 ENDS = """
 CYPHER 25
 MATCH (p:Project {tenant: $tenant, slug: $slug})
 MATCH (q:Project {tenant: $tenant, slug: $target})
 """
-DEPEND = ENDS + "MERGE (p)-[r:DEPENDS_ON {type: $type}]->(q)" + MADE + LINK_SHOWN
-RELATE = ENDS + "MERGE (p)-[r:RELATES_TO {type: $type}]->(q)" + MADE + LINK_SHOWN
+DEPEND = ENDS + "MERGE (p)-[r:DEPENDS_ON {type: $type}]->(q)" + MADE + LINK_SHOWN + TOLD
+RELATE = ENDS + "MERGE (p)-[r:RELATES_TO {type: $type}]->(q)" + MADE + LINK_SHOWN + TOLD
 OF_PROJECT = """
 CYPHER 25
 MATCH (here:Project {tenant: $tenant, slug: $slug})-[r:DEPENDS_ON|RELATES_TO]-(:Project {tenant: $tenant})
@@ -69,8 +73,9 @@ CALL (p, q) {
   RETURN count(n) AS locked
 }
 MATCH (p)-[r:DEPENDS_ON|RELATES_TO {id: $id}]->(q)
-DELETE r
-RETURN DISTINCT $id AS id
+WITH p, q, collect(r) AS links
+FOREACH (r IN links | DELETE r)
+RETURN $id AS id, p.id AS source_id, q.id AS target_id
 """
 NEIGHBOUR = """
 RETURN p.id AS source_id, q.id AS project_id, q.slug AS slug, q.name AS name, r.id AS id, r.type AS relationship_type,
@@ -114,6 +119,12 @@ WITH DISTINCT x ORDER BY x.created_at DESC, x.id LIMIT $limit
 )
 
 
+def linked(type: str, row: Row, changed: Iterable[str] = ()) -> Happened:
+    """Return the event of a link: told of the project it begins at."""
+    end = {"id": row["source_id"], "target_id": row["target_id"], "relationship_id": row["id"]}
+    return happened(type, end, changed)
+
+
 @dataclass(frozen=True)
 class Start:
     """The project that a walk begins at."""
@@ -138,8 +149,15 @@ class ProjectLinkRepository(Repository):
         def work(repository: "ProjectLinkRepository") -> tuple[Row, bool] | None:
             if len(repository.write(LOCK, slugs=sorted({slug, target}))) < 2:
                 return None
-            row = repository.write_one(query, now=now_ms(), never=NEVER, **values)
+            row = repository.telling(query, told, now=now_ms(), never=NEVER, **values)[0]
             return row, row["id"] == id
+
+        def told(rows: Rows) -> list[Happened]:
+            return [
+                linked("project.linked", row, () if row["id"] == id else ["metadata"])
+                for row in rows
+                if row["id"] == id or row["edits"]
+            ]
 
         return self.together(lambda tx: work(ProjectLinkRepository(self.graph, self.caller, tx)))
 
@@ -157,7 +175,9 @@ class ProjectLinkRepository(Repository):
         Raises:
             NotFound: the project has no such link.
         """
-        self.write_one(DELETE, slug=slug, id=id)
+        self._only(
+            self.telling(DELETE, lambda rows: [linked("project.unlinked", row) for row in rows], slug=slug, id=id)
+        )
 
     def dependencies(self, start: Start, transitive: bool) -> Rows:
         """Return what a project depends on: see `_walk`."""

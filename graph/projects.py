@@ -5,6 +5,8 @@ from collections.abc import Callable
 from graph.clock import now_ms
 from graph.errors import Conflict
 from graph.labels import NEVER
+from graph.memories import TOLD as MEMORY_TOLD
+from graph.outbox import Happened, each, happened
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
@@ -29,6 +31,7 @@ SET p += $props, p.registered = true, p.updated_at = $now, p.version = p.version
 WITH p
 """
     + SHOWN
+    + ", p.id = $id AS created"
 )
 GET = "CYPHER 25 MATCH (p:Project {tenant: $tenant, slug: $slug})" + SHOWN
 LIST = (
@@ -44,14 +47,15 @@ WITH p ORDER BY p.tenant DESC, p.created_at DESC, p.id DESC SKIP $offset LIMIT $
 COUNT = "CYPHER 25 MATCH (p:Project {tenant: $tenant}) WHERE p.created_at >= 0 RETURN count(p) AS total"
 LOCK = """
 CYPHER 25
-MATCH (p:Project {tenant: $tenant, slug: $slug}) SET p.updated_at = $now
-RETURN p.slug AS slug, p.metadata AS metadata, p.version AS version
+MATCH (p:Project {tenant: $tenant, slug: $slug}) SET p.registered = true
+RETURN p.slug AS slug, p.name AS name, p.description AS description, p.stack AS stack, p.repo_url AS repo_url,
+  p.metadata AS metadata, p.version AS version
 """
 UPDATE = (
     """
 CYPHER 25
 MATCH (p:Project {tenant: $tenant, slug: $slug})
-SET p += $changes, p.registered = true, p.version = p.version + 1
+SET p += $changes, p.updated_at = $now, p.version = p.version + 1
 WITH p
 """
     + SHOWN
@@ -61,7 +65,7 @@ CYPHER 25
 MERGE (p:Project {tenant: $tenant, slug: $slug})
 ON CREATE SET p.id = $id, p.name = $slug, p.metadata = '{}', p.stack = '{}', p.created_at = $now, p.updated_at = $now,
   p.version = 1, p.registered = false
-RETURN p.id AS id, p.slug AS slug
+RETURN p.id AS id, p.slug AS slug, p.version AS version, p.id = $id AS created
 """
 KNOWN = "CYPHER 25 MATCH (p:Project {tenant: $tenant, id: $id}) RETURN p.id AS id, p.slug AS slug"
 BY_SLUG = "CYPHER 25 MATCH (p:Project {tenant: $tenant, slug: $slug}) RETURN p.id AS id, p.slug AS slug"
@@ -83,8 +87,7 @@ OPTIONAL MATCH (m)-[link:IN_PROJECT]->()
 DELETE link
 WITH DISTINCT m
 SET m.project_id = '', m.updated_at = $now, m.version = m.version + 1
-RETURN count(m) AS done
-"""
+""" + MEMORY_TOLD  # fmt: skip
 RELEASE_DECISIONS = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, project_id: $id}) WHERE d.created_at >= 0
@@ -92,7 +95,7 @@ WITH d LIMIT $limit
 OPTIONAL MATCH (d)-[link:IN_PROJECT]->()
 DELETE link
 SET d.project_id = '', d.updated_at = $now, d.version = d.version + 1
-RETURN count(d) AS done
+RETURN d.id AS id, d.agent_id AS agent_id, d.session_id AS session_id, d.version AS version
 """
 UNLINK = """
 CYPHER 25
@@ -156,7 +159,15 @@ class ProjectRepository(Repository):
         Raises:
             Conflict: the slug is taken.
         """
-        found = self.write(CREATE, id=id, slug=slug, props=props, now=now_ms())
+
+        def told(rows: Rows) -> list[Happened]:
+            # One that a memory named first was announced then.
+            return [
+                happened("project.created", row) if row["created"] else happened("project.updated", row, props)
+                for row in rows
+            ]
+
+        found = self.telling(CREATE, told, id=id, slug=slug, props=props, now=now_ms())
         if not found:
             raise Conflict(self.taken)
         return found[0]
@@ -183,11 +194,15 @@ class ProjectRepository(Repository):
         Raises:
             NotFound: no such project.
         """
-        return self.edit(LOCK, UPDATE, change, slug=slug, now=now_ms())
+        return self.edit(
+            LOCK, UPDATE, GET, change, lambda row, made: [happened("project.updated", row, made)], slug=slug,
+            now=now_ms(),
+        )  # fmt: skip
 
     def resolve(self, slug: str, new_id: str) -> Row:
         """Return `{id, slug}` of the project, made under its slug on first use."""
-        return self.write_one(NAMED, slug=slug, id=new_id, now=now_ms())
+        row = self.telling(NAMED, each("project.created"), slug=slug, id=new_id, now=now_ms())[0]
+        return {name: row[name] for name in ("id", "slug")}
 
     def known(self, id: str) -> Row:
         """Return `{id, slug}` of the project with this id.
@@ -211,11 +226,12 @@ class ProjectRepository(Repository):
 
     def release(self, id: str, limit: int) -> int:
         """Take up to `limit` memories out of the project; return how many."""
-        return int(self.write(RELEASE, id=id, limit=limit, now=now_ms())[0]["done"])
+        return len(self.telling(RELEASE, each("memory.updated", "project_id"), id=id, limit=limit, now=now_ms()))
 
     def release_decisions(self, id: str, limit: int) -> int:
         """Take up to `limit` decisions out of the project; return how many."""
-        return int(self.write(RELEASE_DECISIONS, id=id, limit=limit, now=now_ms())[0]["done"])
+        told = each("decision.updated", "project_id")
+        return len(self.telling(RELEASE_DECISIONS, told, id=id, limit=limit, now=now_ms()))
 
     def unlink(self, id: str, limit: int) -> int:
         """Delete up to `limit` links of the project, whatever their kind; return how many."""
@@ -227,7 +243,7 @@ class ProjectRepository(Repository):
         Raises:
             NotFound: no such project.
         """
-        self.write_one(DELETE, id=id, now=now_ms())
+        self._only(self.telling(DELETE, each("project.deleted"), id=id, now=now_ms()))
 
     def hot_memories(self, id: str, limit: int) -> Rows:
         """Return the most important hot memories that anybody may see."""

@@ -110,14 +110,16 @@ class Repository:
         self,
         lock: str,
         update: str,
+        show: str,
         change: Callable[[Row], Row],
-        told: Callable[[Row, Row], Iterable[Happened]] = lambda row, changes: (),
+        told: Callable[[Row, Row], Iterable[Happened]],
         **parameters: Any,
     ) -> Row:
         """Lock one node with `lock`, let `change` make its new properties of what is stored, and write them.
 
-        `change` may run twice. `update` gets its answer as `$changes`. What `told` makes of the row that `update`
-        answers and of those changes is announced.
+        `change` may run twice. What it answers and `lock` shows to be so already is no change. `update` gets the rest
+        as `$changes`; what `told` makes of the row that it answers and of those changes is announced. Where nothing is
+        left, nothing is written, and the row of `show` is returned.
 
         Raises:
             NotFound: `lock` found nothing.
@@ -126,7 +128,9 @@ class Repository:
 
         def work(tx: Transaction) -> Row:
             found = self._only(tx.run(lock, tenant=self.tenant, **parameters))
-            changes = change(found)
+            changes = differing(change(found), found)
+            if not changes:
+                return self._only(tx.run(show, tenant=self.tenant, **parameters))
             row = self._only(tx.run(update, tenant=self.tenant, changes=changes, **parameters))
             outbox.write(tx, self.tenant, told(row, changes))
             return row
@@ -144,3 +148,8 @@ class Repository:
         if not found:
             raise NotFound(self.kind)
         return found[0]
+
+
+def differing(changes: Row, before: Row) -> Row:
+    """Return those of the changes that are not so already."""
+    return {name: value for name, value in changes.items() if name not in before or before[name] != value}

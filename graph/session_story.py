@@ -2,6 +2,7 @@
 
 from graph.clock import now_ms
 from graph.memories import SHOWN
+from graph.outbox import each
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
@@ -79,8 +80,10 @@ RETURN left(m.content, $most) AS content, m.importance AS importance ORDER BY m.
 KEEP_DIGEST = """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
-SET s += $digest, s.updated_at = $now, s.version = s.version + 1
-RETURN s.id AS id
+SET s.updated_at = $now
+WITH s, coalesce(s.digest, '') <> $digest.digest AS created
+SET s += $digest, s.version = s.version + 1
+RETURN s.id AS id, nullIf(s.agent_id, '') AS agent_id, s.version AS version, created
 """
 DIGEST = """
 CYPHER 25
@@ -132,7 +135,7 @@ class SessionStoryRepository(Repository):
         Raises:
             NotFound: no such session.
         """
-        self.write_one(KEEP_DIGEST, id=id, digest=digest, now=now_ms())
+        self._only(self.telling(KEEP_DIGEST, each("session.updated", "summary"), id=id, digest=digest, now=now_ms()))
 
     def told(self, id: str, limit: int, most: int) -> Rows:
         """Return `{content, importance}` of the last `limit` memories that anybody may see, newest first.

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from graph.clock import now_ms
 from graph.labels import NEVER
+from graph.memories import TOLD as MEMORY_TOLD
 from graph.memories import UNCHAIN
+from graph.outbox import Happened, each, happened
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
@@ -27,7 +29,9 @@ CALL (s) {
 }
 WITH s
 """
-CREATE = "CYPHER 25 CREATE (s:Session {tenant: $tenant, id: $id})" + BORN + SHOWN
+# Its project is a label; where a project has that slug, the event names it.
+TOLD = ", head(COLLECT { MATCH (p:Project {tenant: $tenant, slug: s.project}) RETURN p.id }) AS project_id"
+CREATE = "CYPHER 25 CREATE (s:Session {tenant: $tenant, id: $id})" + BORN + SHOWN + TOLD
 GET_OR_CREATE = (
     """
 CYPHER 25
@@ -43,6 +47,7 @@ CALL (s, created) {
 WITH s, created
 """
     + SHOWN
+    + TOLD
     + ", created"
 )
 GET = "CYPHER 25 MATCH (s:Session {tenant: $tenant, id: $id})" + SHOWN
@@ -81,41 +86,51 @@ COUNTS = {
     "status": MATCH_STATUS + COUNTED,
     "": MATCH_ALL + COUNTED,
 }
+# Writing what is there already changes nothing and yet takes the lock, so what is judged by next holds until the end.
 END = (
     """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
-SET s.ended_at = CASE WHEN s.status = 'ended' THEN s.ended_at ELSE $now END, s.status = 'ended',
-  s.summary = coalesce($summary, s.summary), s.updated_at = $now, s.version = s.version + 1
-WITH s
+SET s.version = s.version
+WITH s, s.status <> 'ended' AS ends, $summary IS NOT NULL AND coalesce(s.summary, '') <> $summary AS summed
+FOREACH (x IN CASE WHEN ends THEN [1] ELSE [] END | SET s.ended_at = $now, s.status = 'ended')
+FOREACH (x IN CASE WHEN ends OR summed THEN [1] ELSE [] END |
+  SET s.summary = coalesce($summary, s.summary), s.updated_at = $now, s.version = s.version + 1)
+WITH s, ends, summed
 """
     + SHOWN
+    + TOLD
+    + ", ends, summed"
 )
 REOPEN = (
     """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
-SET s.updated_at = $now, s.version = s.version + CASE WHEN s.status = 'ended' THEN 1 ELSE 0 END
-SET s.status = 'active'
-REMOVE s.ended_at
-WITH s
+SET s.version = s.version
+WITH s, s.status = 'ended' AS reopens
+FOREACH (x IN CASE WHEN reopens THEN [1] ELSE [] END |
+  SET s.updated_at = $now, s.version = s.version + 1, s.status = 'active', s.ended_at = null)
+WITH s, reopens
 """
     + SHOWN
+    + TOLD
+    + ", reopens"
 )
 EDIT_LOCK = """
 CYPHER 25
-MATCH (s:Session {tenant: $tenant, id: $id}) SET s.updated_at = $now
-RETURN s.metadata AS metadata, s.title AS title, s.external_id AS external_id, s.version AS version
+MATCH (s:Session {tenant: $tenant, id: $id}) SET s.version = s.version
+RETURN s.metadata AS metadata, s.title AS title, s.project AS project, s.summary AS summary, s.version AS version
 """
 UPDATE = (
     """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
-SET s += $changes, s.version = s.version + 1
+SET s += $changes, s.updated_at = $now, s.version = s.version + 1
 SET s.name = coalesce(s.title, s.external_id, 'Session')
 WITH s
 """
     + SHOWN
+    + TOLD
 )
 # Taken before any memory is written into the session: concurrent writers queue here, so the chain cannot fork.
 LOCK = """
@@ -154,8 +169,8 @@ CALL (m) {
   SET part.session_id = ''
 }
 SET m.session_id = '', m.updated_at = $now, m.version = m.version + 1
-RETURN count(m) AS done
 """
+    + MEMORY_TOLD
 )
 RELEASE_DECISIONS = """
 CYPHER 25
@@ -164,7 +179,7 @@ WITH d LIMIT $limit
 OPTIONAL MATCH (d)-[link:MADE_IN]->()
 DELETE link
 SET d.session_id = '', d.updated_at = $now, d.version = d.version + 1
-RETURN count(d) AS done
+RETURN d.id AS id, d.agent_id AS agent_id, d.project_id AS project_id, d.version AS version
 """
 # Only when nothing is left in it: a memory may have come while the others went. Locked, then looked for again: of
 # several that delete it, the later ones find nothing.
@@ -173,8 +188,9 @@ CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
 SET s.updated_at = $now
 WITH s WHERE EXISTS { (:Session {tenant: $tenant, id: $id}) } AND NOT EXISTS { (s)<-[:IN_SESSION|MADE_IN]-() }
+WITH s, s.agent_id AS agent_id
 DETACH DELETE s
-RETURN $id AS id
+RETURN $id AS id, agent_id
 """
 
 
@@ -190,14 +206,13 @@ class SessionRepository(Repository):
         Raises:
             Conflict: the external id is taken.
         """
-        return self.write_one(CREATE, id=id, agent_id=agent_id, props=props, now=now_ms())
+        given = {"id": id, "agent_id": agent_id, "props": props, "now": now_ms()}
+        return self.telling(CREATE, each("session.created"), **given)[0]
 
     def get_or_create(self, id: str, agent_id: str | None, props: Row) -> tuple[Row, bool]:
         """Return the session with this external id, and whether it was created now."""
-        external_id = props["external_id"]
-        row = self.write_one(
-            GET_OR_CREATE, id=id, external_id=external_id, agent_id=agent_id, props=props, now=now_ms()
-        )
+        given = {"id": id, "external_id": props["external_id"], "agent_id": agent_id, "props": props, "now": now_ms()}
+        row = self.telling(GET_OR_CREATE, each("session.created"), **given)[0]
         return row, row.pop("created")
 
     def get(self, id: str) -> Row:
@@ -224,7 +239,10 @@ class SessionRepository(Repository):
         Raises:
             NotFound: no such session.
         """
-        return self.edit(EDIT_LOCK, UPDATE, change, id=id, now=now_ms())
+        return self.edit(
+            EDIT_LOCK, UPDATE, GET, change, lambda row, made: [happened("session.updated", row, made)], id=id,
+            now=now_ms(),
+        )  # fmt: skip
 
     def end(self, id: str, summary: str | None) -> Row:
         """End a session; ending it again keeps the first end and may change the summary.
@@ -232,7 +250,7 @@ class SessionRepository(Repository):
         Raises:
             NotFound: no such session.
         """
-        return self.write_one(END, id=id, summary=summary, now=now_ms())
+        return self._only(self.telling(END, _ended, id=id, summary=summary, now=now_ms()))
 
     def reopen(self, id: str) -> Row:
         """Make an ended session active again; an active one stays as it is.
@@ -240,7 +258,7 @@ class SessionRepository(Repository):
         Raises:
             NotFound: no such session.
         """
-        return self.write_one(REOPEN, id=id, now=now_ms())
+        return self._only(self.telling(REOPEN, _reopened, id=id, now=now_ms()))
 
     def memories(self, id: str, limit: int) -> Ids:
         """Return up to `limit` memory ids of a session in writing order, expired ones included."""
@@ -248,19 +266,33 @@ class SessionRepository(Repository):
 
     def release(self, id: str, limit: int) -> int:
         """Take up to `limit` memories out of the session, the earliest first; return how many."""
-        return int(self.write(RELEASE, id=id, limit=limit, now=now_ms())[0]["done"])
+        return len(self.telling(RELEASE, each("memory.updated", "session_id"), id=id, limit=limit, now=now_ms()))
 
     def release_decisions(self, id: str, limit: int) -> int:
         """Take up to `limit` decisions out of the session; return how many."""
-        return int(self.write(RELEASE_DECISIONS, id=id, limit=limit, now=now_ms())[0]["done"])
+        told = each("decision.updated", "session_id")
+        return len(self.telling(RELEASE_DECISIONS, told, id=id, limit=limit, now=now_ms()))
 
     def delete(self, id: str) -> bool:
         """Delete the session itself; False when something still belongs to it, or when it is gone."""
-        return bool(self.write(DELETE, id=id, now=now_ms()))
+        return bool(self.telling(DELETE, each("session.deleted"), id=id, now=now_ms()))
 
     def lock(self, ids: Ids) -> dict[str, str | None]:
         """Lock sessions in the open transaction; return the last memory's id of each that exists."""
         return {row["id"]: row["last"] for row in self.write(LOCK, ids=sorted(ids), now=now_ms())}
+
+
+def _ended(rows: Rows) -> list[Happened]:
+    told = []
+    for row in rows:
+        if row["ends"] or row["summed"]:
+            changed = ["summary"] if row["summed"] else []
+            told.append(happened("session.ended" if row["ends"] else "session.updated", row, changed))
+    return told
+
+
+def _reopened(rows: Rows) -> list[Happened]:
+    return [happened("session.reopened", row) for row in rows if row["reopens"]]
 
 
 def _narrowest(filters: Row) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from graph.clock import now_ms
 from graph.driver import Transaction
 from graph.labels import NEVER, NONE
+from graph.outbox import Happened, each
 from graph.records import Row, Rows
 from graph.repository import Repository
 
@@ -36,14 +37,15 @@ WITH w ORDER BY w.tenant DESC, w.created_at DESC, w.id DESC SKIP $offset LIMIT $
 COUNT = "CYPHER 25 MATCH (w:Webhook {tenant: $tenant}) WHERE w.created_at >= 0 RETURN count(w) AS total"
 LOCK = """
 CYPHER 25
-MATCH (w:Webhook {tenant: $tenant, id: $id}) SET w.updated_at = $now
-RETURN w.id AS id, w.version AS version
+MATCH (w:Webhook {tenant: $tenant, id: $id}) SET w.version = w.version
+RETURN w.id AS id, w.name AS name, w.url AS url, w.event_types AS event_types, w.description AS description,
+  w.enabled AS enabled, w.version AS version
 """
 UPDATE = (
     """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id})
-SET w += $changes, w.version = w.version + 1
+SET w += $changes, w.updated_at = $now, w.version = w.version + 1
 WITH w
 """
     + SHOWN
@@ -120,6 +122,10 @@ COUNT_DELIVERIES_IN_STATE = IN_STATE + " RETURN count(d) AS total"
 BATCH = 1_000
 
 
+# What of it the wire shows and an edit may change.
+FIELDS = frozenset(("url", "event_types", "enabled", "description"))
+
+
 class WebhookRepository(Repository):
     """Webhooks of one tenant; times are epoch milliseconds, secrets are sealed texts."""
 
@@ -127,7 +133,8 @@ class WebhookRepository(Repository):
 
     def create(self, id: str, **webhook: object) -> Row:
         """Create a webhook; `webhook` has name, url, event_types, enabled, description and secret."""
-        return self.write_one(CREATE, id=id, now=now_ms(), none=NONE, **webhook)
+        given = {"id": id, "now": now_ms(), "none": NONE, **webhook}
+        return self.telling(CREATE, each("webhook.created"), **given)[0]
 
     def get(self, id: str) -> Row:
         """Return one webhook, without its secrets.
@@ -151,7 +158,11 @@ class WebhookRepository(Repository):
         Raises:
             NotFound: no such webhook.
         """
-        return self.edit(LOCK, UPDATE, change, id=id, now=now_ms())
+
+        def told(row: Row, made: Row) -> list[Happened]:
+            return each("webhook.updated", *made.keys() & FIELDS)([row]) if made.keys() & FIELDS else []
+
+        return self.edit(LOCK, UPDATE, GET, change, told, id=id, now=now_ms())
 
     def rotate(self, id: str, secret: str, grace_ms: int) -> Row:
         """Put a new sealed secret in place; the one before stays valid for `grace_ms` beside it.
@@ -163,10 +174,10 @@ class WebhookRepository(Repository):
 
         def work(tx: Transaction) -> Row:
             # The lock first: of rotations at the same moment each must see the secret that the one before set.
-            self._only(tx.run(LOCK, tenant=self.tenant, id=id, now=now))
-            return self._only(
-                tx.run(ROTATE, tenant=self.tenant, id=id, secret=secret, now=now, until=now + grace_ms, none=NONE)
-            )
+            inside = WebhookRepository(self.graph, self.caller, tx)
+            inside.write_one(LOCK, id=id)
+            given = {"id": id, "secret": secret, "now": now, "until": now + grace_ms, "none": NONE}
+            return inside.telling(ROTATE, each("webhook.updated", "secret"), **given)[0]
 
         return self.together(work)
 
@@ -188,7 +199,7 @@ class WebhookRepository(Repository):
         self.get(id)
         while self.write(DELETE_SOME, id=id, limit=BATCH)[0]["gone"] == BATCH:
             pass
-        self.write_one(DELETE, id=id)
+        self._only(self.telling(DELETE, each("webhook.deleted"), id=id))
 
     def test(self, id: str, event_id: str, delivery_id: str, event_type: str, data: str) -> Row:
         """Write an event for this webhook alone and its pending delivery; return the delivery.

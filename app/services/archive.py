@@ -22,7 +22,8 @@ def set_archived(parts: State, caller: Principal, id: str, archived: bool) -> Ro
             now = now_ms()
             change = "archived" if archived else "unarchived"
             MemoryChangeRepository(parts.graph, caller, tx).keep(id, change, ["archived"], now)
-            memories.update(id, {"archived": archived, "archived_at": now if archived else None, "updated_at": now})
+            made = {"archived": archived, "archived_at": now if archived else None, "updated_at": now}
+            memories.update(id, made, changed=["archived"])
 
     parts.graph.transaction(work)
     return MemoryRepository(parts.graph, caller).get(id)

@@ -18,8 +18,12 @@ from graph.jobs import JobRepository
 from graph.labels import NONE
 from graph.memories import MemoryRepository
 from graph.memory_windows import MemoryWindowRepository
+from graph.outbox import happened
 from graph.records import Row, vector
 from graph.repository import Tenanted
+
+# What extraction may change of a memory, beside the names in it.
+FOUND = ("memory_type", "extraction_method", "extraction_model")
 
 
 class Outrun(Exception):
@@ -119,12 +123,20 @@ def _understood(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -
     if before["content_hash"] != ready.subject["content_hash"]:
         raise Outrun
     changes = _changes(parts, ready, before)
+    named = memories.drop_names(id) if ready.found is not None else set()
+    row = memories.update(id, changes, ready.embedding)
+    if ready.embedding is not None:
+        memories.tell(happened("embedding.completed", row))
     if ready.found is not None:
-        memories.drop_names(id)
-    memories.update(id, changes, ready.embedding)
-    if ready.found is not None:
-        link(parts, caller, tx, [(id, ready.found.extraction.mentions)])
+        names = link(parts, caller, tx, [(id, ready.found.extraction.mentions)])
+        if ready.embedding is None and (fields := _changed(changes, before, names != named)):
+            memories.tell(happened("memory.updated", row, fields))
     return True
+
+
+def _changed(changes: Row, before: Row, other_names: bool) -> list[str]:
+    fields = [name for name in FOUND if changes.get(name, before[name]) != before[name]]
+    return fields + (["entities"] if other_names else [])
 
 
 def _changes(parts: State, ready: Ready, before: Row) -> Row:

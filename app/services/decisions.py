@@ -23,6 +23,7 @@ from graph.impact import ImpactRepository
 from graph.labels import NONE
 from graph.projects import ProjectRepository
 from graph.records import vector
+from graph.repository import differing
 from graph.sessions import SessionRepository
 
 Row = dict[str, Any]
@@ -62,7 +63,7 @@ def decide(parts: State, caller: Principal, body: Row, old: str | None = None) -
             refuse_superseded(before, "supersede")
         tags: list[str] = body["tags"] if "tags" in body else before["tags"] if before else []
         places = _places(parts, caller, tx, body, before, fresh)
-        decisions.create({**props, **places, "tags": tags, "tag_keys": tag_keys(tags)}, embedding)
+        decisions.create({**props, **places, "tags": tags, "tag_keys": tag_keys(tags)}, embedding, old)
         if old:
             decisions.supersede(old, props["id"])
         if body["memory_ids"]:
@@ -213,7 +214,8 @@ def _amended(parts: State, caller: Principal, id: str, body: Row) -> bool:
         before = decisions.lock(id)
         if any(before[name] != now[name] for name in WORDS):
             return False
-        decisions.update(id, _changes(body, before) | fresh, embedding)
+        if changes := differing(_changes(body, before) | fresh, before):
+            decisions.update(id, changes, embedding)
         if subjects is not None:
             DecisionLinkRepository(parts.graph, caller, tx).about(id, subjects)
         return True
@@ -225,7 +227,7 @@ def _changes(body: Row, before: Row) -> Row:
     changes: Row = {}
     if "metadata" in body:
         changes["metadata"] = merged(before["metadata"], body["metadata"])
-    if "tags" in body:
+    if "tags" in body and body["tags"] != before["tags"]:
         changes |= {"tags": body["tags"], "tag_keys": tag_keys(body["tags"])}
     if "status" in body and body["status"] != before["status"]:
         refuse_superseded(before, "change the status of")

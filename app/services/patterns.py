@@ -17,6 +17,7 @@ from graph.errors import Unavailable
 from graph.labels import NONE
 from graph.patterns import PatternRepository
 from graph.records import vector
+from graph.repository import differing
 
 Row = dict[str, Any]
 WORDS = ("title", "description", "category", "example_code")
@@ -35,6 +36,7 @@ def create(parts: State, caller: Principal, body: Row) -> str:
         **standing(parts, caller, "pattern", body["title"], content_of(said)),
         **said,
         **_filters(body["scope"], said["category"]),
+        "scope": body["scope"],
         "id": new_id(),
         "tag_keys": tag_keys(body["tags"]),
         "source_slug": body.get("source_project"),
@@ -126,7 +128,7 @@ def stack_words(stack: str | None) -> Iterator[str]:
 def _filters(scope: str, category: str | None) -> Row:
     # The vector index filters by a fixed list of properties: scope and category take places that memories fill
     # with their visibility and their type.
-    return {"scope": scope, "visibility": scope, "memory_type": category_key(category) or NONE}
+    return {"visibility": scope, "memory_type": category_key(category) or NONE}
 
 
 def _amended(parts: State, caller: Principal, id: str, body: Row) -> bool:
@@ -147,12 +149,15 @@ def _amended(parts: State, caller: Principal, id: str, body: Row) -> bool:
         before = patterns.lock(id)
         if any(before[name] != now[name] for name in said):
             return False
-        changes = fresh | _filters(str(body.get("scope", before["scope"])), said["category"])
+        changes = {**said, **fresh, "scope": body.get("scope", before["scope"])}
         if "metadata" in body:
             changes["metadata"] = merged(before["metadata"], body["metadata"])
-        if "source_project" in body:
+        changes = differing(changes, before)
+        if "source_project" in body and body["source_project"] != before["source_project_slug"]:
             changes["source_slug"] = body["source_project"]
-        patterns.update(id, changes, embedding)
+        if changes:
+            filters = _filters(str(body.get("scope", before["scope"])), said["category"])
+            patterns.update(id, {**filters, **changes}, embedding)
         return True
 
     return parts.graph.transaction(work)

@@ -242,8 +242,8 @@ def _create(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transa
     MemoryRepository(parts.graph, caller, tx, parts.space.slot).create(rows, pairs, ends)
 
 
-def link(parts: State, caller: Tenanted, tx: Transaction, found: Sequence[tuple[str, list[Mention]]]) -> None:
-    """Link memories, given as (id, mentions), to their entities."""
+def link(parts: State, caller: Tenanted, tx: Transaction, found: Sequence[tuple[str, list[Mention]]]) -> set[str]:
+    """Link memories, given as (id, mentions), to their entities; return the ids of these."""
     rows = [
         {
             "memory_id": memory_id,
@@ -261,8 +261,7 @@ def link(parts: State, caller: Tenanted, tx: Transaction, found: Sequence[tuple[
         for memory_id, mentions in found
         for mention in mentions
     ]
-    if rows:
-        EntityRepository(parts.graph, caller, tx).mention(rows, NEVER)
+    return EntityRepository(parts.graph, caller, tx).mention(rows, NEVER) if rows else set()
 
 
 def _resolve(parts: State, caller: Principal, drafts: Sequence[Draft], tx: Transaction) -> None:

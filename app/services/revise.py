@@ -1,5 +1,6 @@
 """Editing a memory: a new text gets a new vector and new names, and what it said before is kept as a version."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.answers import merged
@@ -54,22 +55,23 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
         now = now_ms()
         changes = _changes(body, before) | {"updated_at": now}
         if content is None or vectors is None or content == before["content"]:
-            if keep(tx, before, changes, now):
-                memories.update(id, changes)
+            if fields := keep(tx, before, changes, now):
+                memories.update(id, changes, changed=fields)
         else:
-            keep(tx, before, changes, now, version_id)
-            say(tx, content, vectors, before, changes, now)
+            fields = keep(tx, before, changes, now, version_id)
+            say(tx, content, vectors, before, changes, fields)
         if changes.keys() & {"visibility", "expires_at"}:
             memories.share_with_versions(id)
 
-    def keep(tx: Transaction, before: Row, changes: Row, now: int, replaced: str = NONE) -> bool:
+    def keep(tx: Transaction, before: Row, changes: Row, now: int, replaced: str = NONE) -> list[str]:
         fields = ["content"] if replaced else []
         fields += [name for name in KEPT if name in changes and name in before and changes[name] != before[name]]
         if fields:
             MemoryChangeRepository(parts.graph, caller, tx).keep(id, "edited", fields, now, replaced)
-        return bool(fields)
+        return fields
 
-    def say(tx: Transaction, content: str, vectors: Embedded, before: Row, changes: Row, now: int) -> None:
+    def say(tx: Transaction, content: str, vectors: Embedded, before: Row, changes: Row, fields: Sequence[str]) -> None:
+        now = changes["updated_at"]
         memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
         title = body.get("title", before["title"])
         # A memory that was stored without looking for names stays without.
@@ -89,7 +91,7 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
             "extraction_error": None,
             "salience": salience(importance, len(mentions)),
         }
-        memories.update(id, changes | said, vector(vectors.vector))
+        memories.update(id, changes | said, vector(vectors.vector), fields)
         parted = MemoryWindowRepository(parts.graph, caller, tx, parts.space.slot)
         parted.drop(id)
         if vectors.windows:

@@ -127,7 +127,7 @@ class Worker:
         def end(tx: Transaction) -> None:
             ended = JobRepository(parts.graph, owner, tx).finish([job["id"]], self.holder, "failed", reason)
             if ended and subject and job["kind"] == EMBED:
-                MemoryRepository(parts.graph, owner, tx).update(subject["id"], failed)
+                MemoryRepository(parts.graph, owner, tx).update(subject["id"], failed, changed=["extraction_status"])
 
         parts.graph.transaction(end)
 
