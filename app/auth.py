@@ -11,7 +11,7 @@ from app import crypto
 from app.clock import now_ms
 from app.errors import Forbidden, Unauthorized
 from app.scopes import BY_VERB, allows
-from app.state import state
+from app.state import State, state
 from graph.keys import KeyDirectory
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -121,8 +121,16 @@ def authenticate(key: str) -> Principal:
     """
     if len(key) > LONGEST_KEY:
         raise Unauthorized("The API key is not valid")
-    digest = crypto.key_digest(state().pepper, key)
-    row = KeyDirectory(state().graph).find(digest)
+    return owner(state(), crypto.key_digest(state().pepper, key))
+
+
+def owner(parts: State, digest: str) -> Principal:
+    """Return who owns the key with this digest now.
+
+    Raises:
+        Unauthorized: the key is unknown, revoked or expired.
+    """
+    row = KeyDirectory(parts.graph).find(digest)
     if row is None or not crypto.same(row["digest"], digest):
         raise Unauthorized("The API key is not valid")
     now = now_ms()

@@ -11,6 +11,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from app import errors
 from app.request_id import HEADER
+from app.stopping import STOPPING
 
 log = structlog.get_logger()
 
@@ -34,6 +35,11 @@ ANSWERS: dict[type[Exception], tuple[int, str, str]] = {
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """gunicorn's worker with threads, but its own errors have Loci's body, and no bytes of the request are logged."""
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Stop, and have streams end before the server stops waiting for them."""
+        STOPPING.set()
+        super().handle_exit(sig, frame)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Answer a request that the app never saw."""

@@ -74,6 +74,12 @@ class ConflictError(ApiError):
     status, type = 409, "conflict"
 
 
+class Gone(ApiError):
+    """What is asked for was there and is no longer kept; the message says how to go on."""
+
+    status, type = 410, "gone"
+
+
 class PreconditionFailed(ApiError):
     """`If-Match` names a version that is not the current one."""
 
@@ -124,6 +130,7 @@ ERRORS: tuple[type[ApiError], ...] = (
     NotFoundError,
     MethodNotAllowed,
     ConflictError,
+    Gone,
     PreconditionFailed,
     TooLarge,
     WrongMediaType,

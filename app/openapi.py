@@ -82,6 +82,7 @@ SAID = {
     403: "This key lacks the scope `write`",
     404: "Memory not found",
     409: "There is an agent of that name already",
+    410: "What follows cursor 12 is not kept; cursors from 1040 to 2210 are good",
     413: "The body is too large; send at most 24 MB",
     415: "Send the body as `Content-Type: application/json`",
     422: "content: must not be blank",

@@ -12,6 +12,7 @@ from app.ledger import Ledger
 from app.services.extractors import Extractors
 from app.services.known_names import NameCache
 from app.services.words import WordCounts
+from app.slots import Slots
 from graph.driver import Graph
 from graph.migrations import Space
 from graph.sequences import Sequence
@@ -37,6 +38,7 @@ class State:
     names: NameCache = field(default_factory=NameCache)
     extractors: Extractors = field(default_factory=Extractors)
     ledger: Ledger = field(default_factory=Ledger)
+    streams: Slots = field(default_factory=Slots)
 
 
 def state() -> State:

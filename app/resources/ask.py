@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-from flask import Response, request
+from flask import Response
 from flask.views import MethodView
 from structlog import get_logger
 
-from app import errors
+from app import errors, server_sent
 from app.api import Blueprint
 from app.auth import principal, require
 from app.request_id import request_id
@@ -20,7 +19,6 @@ log = get_logger()
 
 blueprint = Blueprint("ask", __name__, description="Answers from memories, with citations.")
 
-EVENTS = "text/event-stream"
 STREAM = {
     "schema": {"type": "string"},
     "example": 'event: delta\ndata: {"text":"Deploys of billing happen on Tuesdays [1]"}\n\n',
@@ -32,7 +30,7 @@ class Ask(MethodView):
     @require("read")
     @blueprint.arguments(AskIn)
     @blueprint.response(200, AnswerOut)
-    @blueprint.doc(responses={"200": {"content": {EVENTS: STREAM}}})
+    @blueprint.doc(responses={"200": {"content": {server_sent.MEDIA_TYPE: STREAM}}})
     def post(self, body: dict[str, Any]) -> dict[str, Any] | Response:
         """Answer a question from memories, with citations
 
@@ -40,15 +38,9 @@ class Ask(MethodView):
         whenever it fails, the answer is made of sentences of the memories. As a stream: `hits`, some `delta`, each
         `citation`, then `done` with the answer that counts; `error` when it cannot be finished.
         """
-        streaming = body.get("stream", prefers_events())
+        streaming = body.get("stream", server_sent.preferred())
         answer = ask(state(), principal(), body, streaming)
         return streamed(answer.events(), request_id()) if streaming else answer.whole()
-
-
-def prefers_events() -> bool:
-    """Tell whether the caller would rather have events than JSON."""
-    accepted = request.accept_mimetypes
-    return accepted[EVENTS] > accepted["application/json"]
 
 
 def streamed(events: Iterator[Event], request: str) -> Response:
@@ -57,15 +49,14 @@ def streamed(events: Iterator[Event], request: str) -> Response:
     def lines() -> Iterator[bytes]:
         try:
             for name, data in events:
-                yield line(name, shown(name, data))
+                yield server_sent.line(name, shown(name, data))
         except Exception as error:
             # Whatever it is, the status is sent: the client learns of it as it would have learnt otherwise.
             log.exception("stream_failed", kind=type(error).__name__, request_id=request)
             told = errors.Internal("Something went wrong here; the request id leads to its log line")
-            yield line("error", errors.body(told, request))
+            yield server_sent.line("error", errors.body(told, request))
 
-    # Proxies that gather answers would hold a stream back until its end.
-    return Response(lines(), mimetype=EVENTS, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return server_sent.streamed(lines())
 
 
 def shown(name: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -73,8 +64,3 @@ def shown(name: str, data: dict[str, Any]) -> dict[str, Any]:
     if name != "hits":
         return data
     return {**data, "hits": AnswerHitOut(many=True).dump(data["hits"])}
-
-
-def line(name: str, data: dict[str, Any]) -> bytes:
-    """Return one event; JSON has no line feed of its own, so its data is one line."""
-    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
