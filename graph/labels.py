@@ -201,9 +201,6 @@ LINKS = {
     Link("Project", "DEPENDS_ON", "Project"): "typed",
     Link("Project", "RELATES_TO", "Project"): "typed",
 }
-# What time has taken away is in no read any more, and in no export. A change keeps the expiry of before it.
-LIVING = "coalesce(n.expires_at, $never) > $now"
-LIVING_CHANGE = "EXISTS { MATCH (n)-[:CHANGE_OF]->(m) WHERE m.expires_at > $now }"
 
 
 def of_label(query: str, label: str) -> str:
@@ -213,7 +210,11 @@ def of_label(query: str, label: str) -> str:
         KeyError: another label.
     """
     query = query.replace("its_key", TRANSFERRED[label]).replace("second_key", UNIQUE_TOO.get(label, "id"))
-    return query.replace("it_lives", LIVING_CHANGE if label == "MemoryChange" else LIVING).replace("a_label", label)
+    # What time has taken away is in no read any more. A change keeps the expiry of before it.
+    living = "coalesce(n.expires_at, $never) > $now"
+    if label == "MemoryChange":
+        living = "EXISTS { MATCH (n)-[:CHANGE_OF]->(m) WHERE m.expires_at > $now }"
+    return query.replace("it_lives", living).replace("a_label", label)
 
 
 def of_link(query: str, link: Link) -> str:

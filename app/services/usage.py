@@ -16,6 +16,7 @@ from graph.usage import UsageRepository
 if TYPE_CHECKING:
     from app.auth import Principal
     from app.state import State
+    from graph.repository import Tenanted
 
 MOST_SPOTS = 10_000
 MINUTE_MS = 60_000
@@ -193,7 +194,7 @@ class QuotaWatch:
         self._known: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
 
-    def admit(self, parts: "State", caller: "Principal", more: int) -> None:
+    def admit(self, parts: "State", caller: "Tenanted", more: int) -> None:
         """Let `more` memories be stored. Writes that run at the same moment may overshoot the quota together.
 
         Raises:

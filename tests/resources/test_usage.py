@@ -234,5 +234,5 @@ class TestQuota:
         monkeypatch.setattr(UsageRepository, "memories", count)
         watch, roomy = QuotaWatch(), replace(parts, settings=replace(parts.settings, quota=1000))
         for _ in range(50):
-            watch.admit(roomy, caller, 1)  # type: ignore[arg-type] # all it needs to know is the tenant
+            watch.admit(roomy, caller, 1)  # all it needs to know is the tenant
         assert len(asked) == 1
