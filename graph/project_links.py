@@ -119,7 +119,7 @@ WITH DISTINCT x ORDER BY x.created_at DESC, x.id LIMIT $limit
 )
 
 
-def linked(type: str, row: Row, changed: Iterable[str] = ()) -> Happened:
+def link_event(type: str, row: Row, changed: Iterable[str] = ()) -> Happened:
     """Return the event of a link: told of the project it begins at."""
     end = {"id": row["source_id"], "target_id": row["target_id"], "relationship_id": row["id"]}
     return happened(type, end, changed)
@@ -154,7 +154,7 @@ class ProjectLinkRepository(Repository):
 
         def told(rows: Rows) -> list[Happened]:
             return [
-                linked("project.linked", row, () if row["id"] == id else ["metadata"])
+                link_event("project.linked", row, () if row["id"] == id else ["metadata"])
                 for row in rows
                 if row["id"] == id or row["edits"]
             ]
@@ -176,7 +176,7 @@ class ProjectLinkRepository(Repository):
             NotFound: the project has no such link.
         """
         self._only(
-            self.telling(DELETE, lambda rows: [linked("project.unlinked", row) for row in rows], slug=slug, id=id)
+            self.telling(DELETE, lambda rows: [link_event("project.unlinked", row) for row in rows], slug=slug, id=id)
         )
 
     def dependencies(self, start: Start, transitive: bool) -> Rows:
