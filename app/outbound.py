@@ -171,18 +171,20 @@ def guarded_client(
     *,
     seconds: float = 15.0,
     answer_bytes: int = ANSWER_BYTES,
+    packed: bool = False,
     resolver: Resolver = resolve,
     verify: ssl.SSLContext | None = None,
 ) -> httpx2.Client:
     """Return a client that reaches public addresses and `allow` only, however a name resolves when it connects.
 
     It follows no redirects, uses no proxy of the environment (which would resolve names itself), gives up `seconds`
-    after a connection was made, and raises `Refused` for answers above `answer_bytes` or in a compressed form.
+    after a connection was made, and raises `Refused` for answers above `answer_bytes` or in a compressed form. With
+    `packed` a compressed answer passes: for those who read it raw, or only its status.
     """
     context = verify or httpx2.create_ssl_context()
     transports = {
         scheme: GuardedTransport(
-            GuardedBackend(allow, resolver, seconds, listed_only=scheme == "http"), answer_bytes, context
+            GuardedBackend(allow, resolver, seconds, listed_only=scheme == "http"), answer_bytes, context, packed
         )
         for scheme in ("http", "https")
     }
@@ -199,12 +201,13 @@ def guarded_client(
 class GuardedTransport(httpx2.HTTPTransport):
     """Checks each URL, connects through a `GuardedBackend`, and caps answers."""
 
-    def __init__(self, backend: "GuardedBackend", answer_bytes: int, context: ssl.SSLContext) -> None:
+    def __init__(self, backend: "GuardedBackend", answer_bytes: int, context: ssl.SSLContext, packed: bool) -> None:
         # A connection for each request: one that is kept would outlive what its name resolved to.
         self._pool = httpcore2.ConnectionPool(
             ssl_context=context, max_keepalive_connections=0, network_backend=backend, retries=0
         )
         self.answer_bytes = answer_bytes
+        self.packed = packed
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request.
@@ -214,7 +217,7 @@ class GuardedTransport(httpx2.HTTPTransport):
         """
         parse(str(request.url))
         response = super().handle_request(request)
-        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        if not self.packed and response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
             response.close()
             raise Refused("answered in a compressed form, which was not asked for")
         if isinstance(response.stream, httpx2.SyncByteStream):

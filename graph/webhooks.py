@@ -11,14 +11,16 @@ from graph.repository import Repository
 
 SHOWN = """
 RETURN w.id AS id, w.url AS url, w.event_types AS event_types, w.enabled AS enabled, w.description AS description,
-  w.old_secret_until AS old_secret_until, w.created_at AS created_at, w.updated_at AS updated_at, w.version AS version
+  coalesce(w.include_content, false) AS include_content, w.disabled_reason AS disabled_reason,
+  coalesce(w.failing_since, 0) AS failing_since, w.old_secret_until AS old_secret_until, w.created_at AS created_at,
+  w.updated_at AS updated_at, w.version AS version
 """
 CREATE = (
     """
 CYPHER 25
 CREATE (w:Webhook {tenant: $tenant, id: $id, name: $name, url: $url, event_types: $event_types, enabled: $enabled,
-  description: $description, secret: $secret, old_secret: $none, old_secret_until: 0,
-  created_at: $now, updated_at: $now, version: 1})
+  description: $description, include_content: $include_content, holder: $none, due_at: $never, secret: $secret,
+  old_secret: $none, old_secret_until: 0, created_at: $now, updated_at: $now, version: 1})
 WITH w
 """
     + SHOWN
@@ -39,7 +41,8 @@ LOCK = """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id}) SET w.version = w.version
 RETURN w.id AS id, w.name AS name, w.url AS url, w.event_types AS event_types, w.description AS description,
-  w.enabled AS enabled, w.version AS version
+  coalesce(w.include_content, false) AS include_content, w.version AS version, w.enabled AS enabled,
+  coalesce(w.holder, '') AS holder
 """
 UPDATE = (
     """
@@ -90,15 +93,18 @@ RETURN d.id AS id, d.webhook_id AS webhook_id, d.event_id AS event_id, d.event_t
   d.attempts AS attempts, d.next_attempt_at AS next_attempt_at, d.last_attempt_at AS last_attempt_at,
   d.delivered_at AS delivered_at, d.response_status AS response_status, d.error AS error, d.created_at AS created_at
 """
-# A test is an event for this one webhook: it has its delivery from the start, so nothing else is to be told of it.
+# A test is an event for this one webhook: it has its delivery from the start, so nothing else is to be told of it. It
+# stands before all that waits: whoever tests wants to know now.
 TEST = (
     """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id})
+SET w.touched_at = $now
+SET w.due_at = CASE WHEN w.enabled AND coalesce(w.holder, $none) = $none THEN $now ELSE w.due_at END
 CREATE (e:Event {tenant: $tenant, id: $event_id, name: $event_type, type: $event_type, noun: 'webhook', noun_id: w.id,
   data: $data, addressed: true, created_at: $now, updated_at: $now, version: 1})
 CREATE (d:Delivery {tenant: $tenant, id: $delivery_id, name: $event_type, webhook_id: w.id, event_id: e.id,
-  event_type: $event_type, state: 'pending', attempts: 0, next_attempt_at: $now, error: $none,
+  event_type: $event_type, number: 0, state: 'pending', attempts: 0, next_attempt_at: $now, error: $none,
   created_at: $now, updated_at: $now, version: 1})
 CREATE (d)-[:OF {from: $now, to: $never}]->(e), (d)-[:TO {from: $now, to: $never}]->(w)
 WITH d
@@ -123,7 +129,7 @@ BATCH = 1_000
 
 
 # What of it the wire shows and an edit may change.
-FIELDS = frozenset(("url", "event_types", "enabled", "description"))
+FIELDS = frozenset(("url", "event_types", "enabled", "description", "include_content"))
 
 
 class WebhookRepository(Repository):
@@ -132,8 +138,8 @@ class WebhookRepository(Repository):
     kind = "Webhook"
 
     def create(self, id: str, **webhook: object) -> Row:
-        """Create a webhook; `webhook` has name, url, event_types, enabled, description and secret."""
-        given = {"id": id, "now": now_ms(), "none": NONE, **webhook}
+        """Create a webhook; `webhook` has name, url, event_types, enabled, description, include_content, secret."""
+        given = {"id": id, "now": now_ms(), "none": NONE, "never": NEVER, **webhook}
         return self.telling(CREATE, each("webhook.created"), **given)[0]
 
     def get(self, id: str) -> Row:

@@ -21,6 +21,7 @@ from graph.driver import Connection, Graph
 from graph.migrations import migrate
 from tests.callers import Caller, new_caller
 from tests.live.server import Live, running
+from tests.post_office import make_post, opened_app, post, receiver  # noqa: F401  fixtures that many folders use
 
 PEPPER = "5a" * 32
 MASTER_KEY = "3c" * 32

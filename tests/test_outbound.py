@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from urllib.parse import quote
 
+import httpcore2
 import httpx2
 import pytest
 from cryptography import x509
@@ -50,6 +53,13 @@ HOSTILE = [
     "https://0177.0.0.1/",
     "https://017700000001/",
     "https://127.0.0.0x1/",
+    "https://127.000.000.001/",
+    "https://0251.0376.0251.0376/latest/meta-data/",
+    "https://0xa9fea9fe/latest/meta-data/",
+    "https://2852039166/latest/meta-data/",
+    "https://[::ffff:a9fe:a9fe]/latest/meta-data/",
+    "https://[64:ff9b::a9fe:a9fe]/latest/meta-data/",
+    "https://[2002:a9fe:a9fe::]/latest/meta-data/",
     "https://0/",
     "https://0.0.0.0/",
     "https://10.0.0.1/",
@@ -96,9 +106,15 @@ HOSTILE = [
     "https://ada@hooks.example.com/",
     "https://ada:secret@hooks.example.com/",
     "https://hooks.example.com@127.0.0.1/",
+    "https://hooks.example.com:443@127.0.0.1/",
+    "https://127.0.0.1%2f@hooks.example.com/",
+    "https://1.1.1.1 &@127.0.0.1# @hooks.example.com/",
+    "https://localhost%00.example.com/",
     "https://hooks.example.com\\@127.0.0.1/",
     "https://hooks.example.com#@127.0.0.1/",
     "https://127。0。0。1/",
+    "https://127\uff0e0\uff0e0\uff0e1/",
+    "https://localhost｡/",
     "https://①②⑦.0.0.1/",
     "https://hooks%2eexample.com/",
     "https://hooks.example.com:0/",
@@ -131,6 +147,12 @@ def networks(*texts: str) -> tuple[Network, ...]:
 
 
 LOOPBACK = networks("127.0.0.0/8")
+# All but what leads to the one address that the server of these tests is at.
+ELSEWHERE = [
+    url for url in HOSTILE
+    if url.startswith("http") and url.isprintable()
+    and not re.search(r"///|127\.0\.0\.1\b(?!%)|localhost|loop", url, re.I)
+]  # fmt: skip
 
 
 class TestForm:
@@ -183,11 +205,13 @@ class Handler(BaseHTTPRequestHandler):
     """Answers by path, and remembers who was asked for."""
 
     asked: ClassVar[list[str]] = []
+    away: ClassVar[str] = ""
 
     def do_GET(self) -> None:
         self.asked.append(f"{self.headers['Host']} {self.path}")
         answer = {
             "/large": (200, {}, b"x" * 200_000),
+            "/further": (302, {"Location": self.away}, b""),
             "/away": (302, {"Location": "http://10.0.0.1/secret"}, b""),
             "/packed": (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
         }.get(self.path, (200, {}, b"received"))
@@ -220,6 +244,31 @@ def serve() -> Iterator[Callable[..., int]]:
     for server in running:
         server.shutdown()
         server.server_close()
+
+
+class TestTable:
+    def test_it_is_long_and_names_each_once(self) -> None:
+        assert len(HOSTILE) == len(set(HOSTILE)) >= 40
+
+    @pytest.mark.parametrize("url", HOSTILE)
+    def test_nothing_in_it_is_connected_to(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        connected: list[Any] = []
+        monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", lambda *given, **more: connected.append(given))
+        with guarded_client(resolver=look_up) as client:
+            for follow in (False, True):
+                with pytest.raises((Refused, httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
+                    client.post(url, content=b"{}", follow_redirects=follow)
+        assert connected == []
+
+    @pytest.mark.parametrize("url", ELSEWHERE)
+    def test_nothing_in_it_is_redirected_to(self, url: str, serve: Callable[..., int]) -> None:
+        port = serve()
+        Handler.away = quote(url, safe=":/?#[]@!$&'()*+,;=%")
+        with guarded_client(networks("127.0.0.1/32"), resolver=look_up) as client:
+            assert client.get(f"http://127.0.0.1:{port}/further").status_code == 302
+            with pytest.raises((Refused, httpx2.UnsupportedProtocol, httpx2.RemoteProtocolError)):
+                client.get(f"http://127.0.0.1:{port}/further", follow_redirects=True)
+        assert set(Handler.asked) == {f"127.0.0.1:{port} /further"}
 
 
 class TestClient:

@@ -11,14 +11,18 @@ from app.auth import principal
 from app.pagination import PageArgs, list_of, page, position
 from app.schemas.common import DeletedOut
 from app.schemas.webhooks import (
+    DeliveriesResend,
     DeliveryArgs,
+    DeliveryDetail,
     DeliveryOut,
+    ResentOut,
     SecretRotate,
     WebhookCreate,
     WebhookMade,
     WebhookOut,
     WebhookUpdate,
 )
+from app.services.deliveries import delivery, resend, resend_range
 from app.services.webhooks import create_webhook, delivery_shown, edit_webhook, rotate_secret, send_test, shown
 from app.state import state
 from graph.webhooks import WebhookRepository
@@ -134,3 +138,41 @@ class WebhookDeliveries(MethodView):
             at,
             lambda: webhooks().count_deliveries(webhook_id, state_wanted),
         )
+
+
+@blueprint.route("/<webhook_id>/deliveries/<delivery_id>")
+class WebhookDelivery(MethodView):
+    @blueprint.response(200, DeliveryDetail)
+    @blueprint.alt_response(404, "NotFoundError")
+    def get(self, webhook_id: str, delivery_id: str) -> dict[str, Any]:
+        """Get one delivery with every attempt
+
+        Each with its time, the status and the beginning of the answer, or why there was none.
+        """
+        return delivery(state(), principal(), webhook_id, delivery_id)
+
+
+@blueprint.route("/<webhook_id>/deliveries/<delivery_id>/redeliver")
+class WebhookDeliveryAgain(MethodView):
+    @blueprint.response(202, DeliveryOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def post(self, webhook_id: str, delivery_id: str) -> dict[str, Any]:
+        """Send the event of a delivery once more
+
+        A new delivery with the same event id, before everything newer that waits; the one named stays as it is.
+        """
+        return resend(state(), principal(), webhook_id, delivery_id)
+
+
+@blueprint.route("/<webhook_id>/redeliver")
+class WebhookAgain(MethodView):
+    @blueprint.arguments(DeliveriesResend)
+    @blueprint.response(202, ResentOut)
+    @blueprint.alt_response(404, "NotFoundError")
+    def post(self, body: dict[str, Any], webhook_id: str) -> dict[str, Any]:
+        """Send the events of a period once more
+
+        One new delivery for each event, with the same event id and in the old order. Events on their way already are
+        left out. 422 when the period holds more than 10,000 deliveries.
+        """
+        return resend_range(state(), principal(), webhook_id, body)

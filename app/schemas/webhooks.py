@@ -9,9 +9,10 @@ from marshmallow import ValidationError, fields, validate
 
 from app.events import EVENTS
 from app.pagination import PageArgs
-from app.schemas.common import IsoTime, Schema, Text
+from app.schemas.common import IsoTime, Moment, Schema, Text
 
 STATES = ("pending", "delivered", "failed")
+RESENT = ("failed", "delivered")
 PREFIX = "whsec_"
 
 
@@ -59,6 +60,19 @@ class WebhookOut(ma.Schema):
     )
     enabled = fields.Boolean(metadata={"description": "Whether anything is sent.", "example": True})
     description = fields.String(allow_none=True, metadata={"description": "What it is for.", "example": "audit trail"})
+    include_content = fields.Boolean(
+        metadata={
+            "description": "Whether payloads carry texts, those of confidential memories never.",
+            "example": False,
+        }
+    )
+    failing_since = IsoTime(
+        allow_none=True,
+        metadata={"description": "Since when nothing but failures came back; null after a success.", "example": None},
+    )
+    disabled_reason = fields.String(
+        allow_none=True, metadata={"description": "Why the server switched it off.", "example": None}
+    )
     old_secret_until = IsoTime(
         allow_none=True,
         metadata={"description": "Until when the secret before the last rotation signs as well.", "example": None},
@@ -90,6 +104,10 @@ class WebhookCreate(Schema):
     secret = Secret()
     description = Text(255, load_default=None, metadata={"description": "What it is for.", "example": "audit trail"})
     enabled = fields.Boolean(load_default=True, metadata={"description": "Whether anything is sent."})
+    include_content = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Whether payloads carry texts, those of confidential memories never."},
+    )
 
 
 class WebhookUpdate(Schema):
@@ -98,7 +116,12 @@ class WebhookUpdate(Schema):
     url = Text(2048, blank=False, metadata={"description": "https only.", "example": "https://hooks.example.com/loci"})
     event_types = event_types()
     description = Text(255, metadata={"description": "What it is for.", "example": "audit trail"})
-    enabled = fields.Boolean(metadata={"description": "Whether anything is sent."})
+    enabled = fields.Boolean(
+        metadata={"description": "Whether anything is sent; switched on, it gets at once what waits for it."}
+    )
+    include_content = fields.Boolean(
+        metadata={"description": "Whether payloads carry texts, those of confidential memories never."}
+    )
 
 
 class SecretRotate(Schema):
@@ -117,6 +140,30 @@ class DeliveryArgs(PageArgs):
     state = Text(
         validate=[validate.OneOf(STATES, error="must be one of: {choices}")],
         metadata={"description": "Only these.", "example": "failed"},
+    )
+
+
+class DeliveriesResend(Schema):
+    """Which deliveries are sent again."""
+
+    since = Moment(
+        required=True, metadata={"description": "Made at this time or later.", "example": "2026-03-20T08:00:00Z"}
+    )
+    until = Moment(metadata={"description": "Made before this time; absent: now.", "example": "2026-03-20T09:00:00Z"})
+    state = Text(
+        load_default="failed",
+        validate=[validate.OneOf(RESENT, error="must be one of: {choices}")],
+        metadata={"description": "Which of them: `failed` or `delivered`.", "example": "failed"},
+    )
+
+
+class ResentOut(ma.Schema):
+    """How many deliveries were put on their way again."""
+
+    object = fields.Constant("redelivery", metadata={"description": "Always `redelivery`."})
+    webhook_id = fields.String(metadata={"description": "Where they go.", "format": "uuid"})
+    count = fields.Integer(
+        metadata={"description": "New deliveries: one for each event, those on their way left out.", "example": 12}
     )
 
 
@@ -140,3 +187,26 @@ class DeliveryOut(ma.Schema):
     )
     error = fields.String(allow_none=True, metadata={"description": "Why the last attempt failed.", "example": None})
     created_at = IsoTime(metadata={"description": "When it was put on its way."})
+
+
+class AttemptOut(ma.Schema):
+    """One time that a delivery was sent."""
+
+    at = IsoTime(metadata={"description": "When it was sent."})
+    status = fields.Integer(allow_none=True, metadata={"description": "Status of the answer.", "example": 503})
+    error = fields.String(
+        allow_none=True, metadata={"description": "Why it counts as failed.", "example": "it answered 503"}
+    )
+    duration_ms = fields.Integer(metadata={"description": "Milliseconds until it was over.", "example": 84})
+    answer = fields.String(
+        allow_none=True,
+        metadata={"description": "The first 2,048 characters of the answer.", "example": "try again later"},
+    )
+
+
+class DeliveryDetail(DeliveryOut):
+    """One event on its way to one webhook, with every attempt."""
+
+    attempt_log = fields.List(
+        fields.Nested(AttemptOut), metadata={"description": "Every time it was sent, oldest first."}
+    )

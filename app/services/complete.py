@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from app.services import memory_windows
+from app.services.callbacks import call_back
 from app.services.classify import classify
 from app.services.extraction import Found, extracted
 from app.services.remember import WINDOWS, content_hash, link, salience, window_row
@@ -127,6 +128,7 @@ def _understood(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -
     row = memories.update(id, changes, ready.embedding)
     if ready.embedding is not None:
         memories.tell(happened("embedding.completed", row))
+        call_back(parts, caller, tx, ready.payload, id, "ready")
     if ready.found is not None:
         names = link(parts, caller, tx, [(id, ready.found.extraction.mentions)])
         if ready.embedding is None and (fields := _changed(changes, before, names != named)):

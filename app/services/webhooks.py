@@ -56,7 +56,16 @@ def edit_webhook(parts: State, caller: Principal, id: str, body: dict[str, Any])
         changes["name"] = shown_name(body["url"])
     if "event_types" in body:
         changes["event_types"] = in_order(body["event_types"])
-    return shown(repository.update(id, lambda row: changes))
+    return shown(repository.update(id, lambda row: {**changes, **switched(row, changes.get("enabled"))}))
+
+
+def switched(row: Row, enabled: bool | None) -> Row:
+    """Return what goes with switching a webhook on: what waits may be sent at once, and it has a clean record."""
+    if not enabled or row["enabled"]:
+        return {}
+    changes: Row = {"enabled_at": now_ms(), "failing_since": 0, "disabled_reason": None}
+    # While it is leased, `due_at` is the end of the lease, and whoever holds it looks what is next.
+    return changes if row["holder"] else {**changes, "due_at": now_ms()}
 
 
 def rotate_secret(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -92,8 +101,18 @@ def signing_secrets(parts: State, caller: Principal, id: str) -> list[str]:
         SealBroken: the master key is not the one that sealed them.
     """
     found = WebhookRepository(parts.graph, caller).secrets(id)
-    sealed = [found[name] for name in ("secret", "old_secret") if found[name]]
-    return [parts.vault.open(one, caller.tenant, id, FIELD) for one in sealed]
+    return opened(parts, {**found, "tenant": caller.tenant, "id": id})
+
+
+def opened(parts: State, row: Row) -> list[str]:
+    """Return the secrets of a row with `tenant`, `id` and the sealed `secret` and `old_secret`, those that are empty
+    left out.
+
+    Raises:
+        SealBroken: the master key is not the one that sealed them.
+    """
+    sealed = [row[name] for name in ("secret", "old_secret") if row[name]]
+    return [parts.vault.open(one, row["tenant"], row["id"], FIELD) for one in sealed]
 
 
 def check(parts: State, url: str) -> None:
@@ -126,7 +145,11 @@ def shown_name(url: str) -> str:
 def shown(row: Row) -> dict[str, Any]:
     """Return a webhook row as the wire shows it."""
     until = row["old_secret_until"]
-    return {**row, "old_secret_until": until if until > now_ms() else None}
+    return {
+        **row,
+        "old_secret_until": until if until > now_ms() else None,
+        "failing_since": row["failing_since"] or None,
+    }
 
 
 def delivery_shown(row: Row) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import orjson
 import structlog
 
 from app.clock import now_ms
 from app.embeddings import EmbedderError
 from app.ids import new_id
+from app.services.callbacks import call_back
 from app.services.complete import Outrun, Ready, complete, embedded, named, windowed
 from app.services.remember import EMBED, WINDOWS
 from app.state import State
@@ -128,6 +130,7 @@ class Worker:
             ended = JobRepository(parts.graph, owner, tx).finish([job["id"]], self.holder, "failed", reason)
             if ended and subject and job["kind"] == EMBED:
                 MemoryRepository(parts.graph, owner, tx).update(subject["id"], failed, changed=["extraction_status"])
+                call_back(parts, owner, tx, orjson.loads(job["payload"]), subject["id"], "failed", reason)
 
         parts.graph.transaction(end)
 
