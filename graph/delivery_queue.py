@@ -56,7 +56,7 @@ CYPHER 25
 MATCH (d:Delivery {tenant: $tenant, webhook_id: $id, state: 'pending'}) WHERE d.number >= 0
 WITH d ORDER BY d.tenant, d.webhook_id, d.state, d.number LIMIT $limit
 """
-BATCH = (
+NEXT_ONES = (
     WAITING
     + """
 MATCH (d)-[:OF]->(e:Event)
@@ -140,7 +140,7 @@ class Endpoints:
 
         def read(tx: Transaction) -> tuple[Row, list[Row]] | None:
             found = tx.run(ENDPOINT, **given, holder=self.holder, now=now_ms(), none=NONE)
-            return (found[0], tx.run(BATCH, **given, limit=limit)) if found else None
+            return (found[0], tx.run(NEXT_ONES, **given, limit=limit)) if found else None
 
         return self.graph.transaction(read)
 

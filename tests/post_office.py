@@ -3,9 +3,11 @@
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
 from app import create_app
@@ -27,6 +29,16 @@ RETURN w.tenant AS tenant, w.id AS id
 MEMORIES = ["memory.created", "memory.updated", "memory.deleted"]
 LOOPBACK = "127.0.0.0/8"
 SECRET = "whsec_bm90LWEtcmVhbC1zZWNyZXQ="
+
+
+def about(receiver: Receiver) -> list[str]:
+    """Return what the requests were about, in the order they came."""
+    return [got.body["data"]["id"] for got in receiver.got]
+
+
+def forward(**amount: float) -> time_machine.travel:
+    """Return a later time to work in."""
+    return time_machine.travel(now_ms() / 1000 + timedelta(**amount).total_seconds(), tick=True)
 
 
 @dataclass
