@@ -3,8 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graph.clock import now_ms
 from graph.driver import Graph
+from graph.errors import NotFound
 
+NAMED = "CYPHER 25 MATCH (t:Tenant {account: $account, namespace: $namespace}) RETURN t.id AS id"
+MADE = """
+CYPHER 25
+MERGE (t:Tenant {account: $account, namespace: $namespace})
+ON CREATE SET t.id = $id, t.created_at = $now, t.name = $namespace
+RETURN t.id AS id
+"""
 AFTER = "CYPHER 25 MATCH (t:Tenant) WHERE t.id > $after RETURN t.id AS id ORDER BY t.id LIMIT $limit"
 
 
@@ -16,6 +25,24 @@ class Owner:
     """The tenant on whose behalf somebody works."""
 
     tenant: str
+
+
+def owner_of(graph: Graph, account: str, namespace: str) -> Owner:
+    """Return the tenant of a namespace.
+
+    Raises:
+        NotFound: there is no such namespace.
+    """
+    found = graph.read(NAMED, account=account, namespace=namespace)
+    if not found:
+        raise NotFound("Namespace")
+    return Owner(str(found[0]["id"]))
+
+
+def owner_made(graph: Graph, account: str, namespace: str, id: str) -> Owner:
+    """Return the tenant of a namespace, made with `id` where there is none."""
+    made = graph.write(MADE, account=account, namespace=namespace, id=id, now=now_ms())
+    return Owner(str(made[0]["id"]))
 
 
 def every_owner(graph: Graph) -> Iterator[Owner]:

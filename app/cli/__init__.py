@@ -11,6 +11,8 @@ COMMANDS = {
     "migrate": ("app.cli.migrate", "migrate"),
     "keys": ("app.cli.keys", "keys"),
     "doctor": ("app.cli.doctor", "doctor"),
+    "export": ("app.cli.export", "export"),
+    "import": ("app.cli.imports", "imports"),
     "reembed": ("app.cli.reembed", "reembed"),
     "demo": ("app.cli.demo", "demo"),
     "fetch": ("app.cli.fetch", "fetch"),

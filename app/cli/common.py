@@ -1,5 +1,11 @@
 """What several commands need: settings, and the database they speak of."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
 from app.bootstrap import connection
 from app.config import Settings, load_settings
 from app.local.errors import LocalError
@@ -20,3 +26,21 @@ def settings_and_graph() -> tuple[Settings, Graph]:
     if "neo4j_bolt_url" not in found:
         raise LocalError("No server of this LOCI_HOME is known.", "Start one with `loci serve`, or set NEO4J_URI.")
     return settings, Graph(Connection(found["neo4j_bolt_url"], found["neo4j_user"], found["neo4j_password"]))
+
+
+@contextmanager
+def stoppable(message: str) -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does: in order, with `message` on how to go on."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(BrokenPipeError):
+            click.echo(message, err=True)
+        raise SystemExit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,15 +1,12 @@
 """`loci reembed`: another model for what is stored, while servers go on."""
 
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import click
 
 from app.bootstrap import embedder_in_force, embedder_of
-from app.cli.common import settings_and_graph
+from app.cli.common import settings_and_graph, stoppable
 from app.clock import iso, now_ms
 from app.config import Settings
 from app.embeddings import Embedder
@@ -24,6 +21,7 @@ from graph.refill import total
 
 TRIED = 8
 NICE = 10
+STOPPED = "Stopped. `loci reembed` goes on from here; `loci reembed --abort` undoes it."
 
 
 @click.command()
@@ -65,7 +63,7 @@ def _tell(graph: Graph, space: Space) -> None:
 
 
 def _abort(graph: Graph) -> None:
-    with _stoppable():
+    with stoppable(STOPPED):
         work = Held(graph, *opened(graph))
         with work.beating():
             work.abort()
@@ -90,7 +88,7 @@ def _run(settings: Settings, graph: Graph, space: Space, spec: ModelSpec, *, dry
     click.echo(f"Model: {target.name}, {target.dimensions} numbers; texts: {texts}; about {_minutes(target, texts)}.")
     if dry_run:
         return
-    with _stoppable():
+    with stoppable(STOPPED):
         if under_way is None and not yes:
             click.confirm("Servers go on meanwhile. Begin?", abort=True)
         record, lease = begun(graph, target, spec.stored(), space)
@@ -131,21 +129,3 @@ def _minutes(model: Embedder, texts: int) -> str:
     model.embed_documents(sample)
     seconds = texts * (time.perf_counter() - started) / TRIED
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does: in order, and to be gone on with."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        with suppress(BrokenPipeError):
-            click.echo("Stopped. `loci reembed` goes on from here; `loci reembed --abort` undoes it.", err=True)
-        raise SystemExit(130) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -10,12 +10,15 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 _LINE_EVERY = 0.25  # of the bytes, where there is no terminal
 
@@ -52,12 +55,21 @@ class SilentProgress:
         """Ignore."""
 
 
+class RateColumn(ProgressColumn):
+    """How many things a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return it; nothing before there is a speed."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.0f}/s" if speed else "", style="progress.data.speed")
+
+
 class BarProgress:
     """One bar for each fetch, over all its bytes; `counted`: for other work, over as many things as its size says."""
 
     def __init__(self, console: Console, counted: bool = False) -> None:
         self._counted = counted
-        measure = (MofNCompleteColumn(),) if counted else (DownloadColumn(), TransferSpeedColumn())
+        measure = (MofNCompleteColumn(), RateColumn()) if counted else (DownloadColumn(), TransferSpeedColumn())
         self._bar = Bar(
             TextColumn("{task.description}"), BarColumn(), *measure, TimeRemainingColumn(), console=console
         )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable
+from copy import copy as shallow
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -142,13 +144,22 @@ class Files:
         return sealed(self.lines, self.header)
 
 
-@pytest.fixture
-def small(caller: Caller, parts: State) -> Files:
+@pytest.fixture(scope="session")
+def little(app: Flask, parts: State) -> Files:
     """The file of a tenant with two memories in a session."""
+    caller = new_caller(app, parts, ALL_SCOPES, None)
     session = caller.post("/v1/sessions", {"external_id": "s", "agent_id": "iris"}).get_json()["id"]
     for text in ("Ada Lovelace keeps the ferry log", "Grace Hopper reads the ferry log"):
         caller.remember(text, session_id=session, project="ferry")
     return Files(parts, caller)
+
+
+@pytest.fixture
+def small(little: Files) -> Files:
+    """A copy of that file, to be spoilt."""
+    made = shallow(little)
+    made.header, made.lines = deepcopy(little.header), deepcopy(little.lines)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,7 @@ class Export:
                     yield from self._of_label(at, read)
             if phase == NODES:
                 at.phase, at.label, at.after = LINKS, self.labels[0], ""
+        at.lines += 1
         told = {"nodes": dict(at.nodes), "relationships": dict(at.links), "lines": at.lines, "sha256": at.digest}
         yield Exported(line({"end": told}), 0)
 

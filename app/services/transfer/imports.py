@@ -57,7 +57,7 @@ class Report:
 
 
 class Import:
-    """One import of a file into a tenant. `tell` is given how many more bytes are done; it may raise.
+    """One import of a file into a tenant. `tell` is given how many more lines are done; it may raise.
 
     `file` can be sought in. `restart` begins at the first line even where an import of this file was interrupted.
     """
@@ -70,7 +70,7 @@ class Import:
         self.parts, self.caller, self.file, self.tell, self.restart = parts, caller, file, tell, restart
         self.repository = TransferRepository(parts.graph, caller, slot=parts.space.slot)
         self.report = Report()
-        self.number, self.digest = 1, ""
+        self.number, self.digest, self.said = 1, "", 0
 
     def run(self) -> Report:
         """Import everything and return what became of it.
@@ -84,7 +84,7 @@ class Import:
         first = self._line()
         self.header = header(read(1, first))
         self.digest = chained("", first)
-        self._resume(len(first))
+        self._resume()
         lines: Lines = []
         body = bytearray()
         while text := self._line():
@@ -92,7 +92,7 @@ class Import:
             if "mark" in told:
                 self._stretch(told, lines, bytes(body))
                 self._keep()
-                self.tell(len(body) + len(text))
+                self._say()
                 lines, body = [], bytearray()
             elif "end" in told:
                 self._end(told["end"], lines)
@@ -100,7 +100,7 @@ class Import:
                 # Another import may have written parts whose memories it has still to write.
                 if not self.repository.places():
                     self.repository.sweep()
-                self.tell(len(text))
+                self._say()
                 return self.report
             else:
                 lines.append((self.number, told))
@@ -109,16 +109,19 @@ class Import:
                     raise TransferError(self.number, "", "a mark must come at least every 64 MB")
         raise TransferError(self.number, "", CUT)
 
-    def _resume(self, begun: int) -> None:
+    def _resume(self) -> None:
         kept = None if self.restart else self.repository.place(self.header.id)
-        self.tell(begun)
         if kept is None:
             return
         at, self.number, self.digest, told = orjson.loads(kept)
         self.file.seek(at)
-        self.tell(at - begun)
+        self._say()
         made, known, *counts = told
         self.report = Report(Counter(made), Counter(known), *counts)
+
+    def _say(self) -> None:
+        self.tell(self.number - self.said)
+        self.said = self.number
 
     def _keep(self) -> None:
         done = self.report
@@ -289,17 +292,23 @@ class Import:
 CUT = "the file ends before its closing line: it was cut off; import it again once it is whole"
 
 
-def whole(file: BinaryIO) -> None:
-    """Refuse a file that was cut off before anything of it is written.
+def whole(file: BinaryIO) -> int:
+    """Refuse a file that was cut off before anything of it is written; return how many lines it says it has.
 
     Raises:
         TransferError: its last line is not the closing one.
     """
     size = file.seek(0, 2)
     file.seek(max(0, size - 65_536))
-    last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+    last = file.read().rpartition(b"\n{")[2]
     file.seek(0)
-    if not last.startswith(b'{"end":'):
+    try:
+        told = read(0, b"{" + last)
+    except TransferError:
+        told = {}
+    if not last.endswith(b"}\n") or not isinstance(told.get("end"), dict):
         # What is no export of ours is told so by its first line.
         header(read(1, file.readline(LONGEST_LINE)))
         raise TransferError(0, "", CUT)
+    lines = told["end"].get("lines")
+    return lines if isinstance(lines, int) else 0

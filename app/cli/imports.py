@@ -1,0 +1,71 @@
+"""`loci import`: a file of `loci export`, or a dump of another memory server, into a namespace."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import click
+
+from app.bootstrap import build_state, embedder_in_force
+from app.cli.common import settings_and_graph, stoppable
+from app.ids import new_id
+from app.local.errors import LocalError
+from app.local.progress import Reported, console_progress
+from app.services.transfer.form import TransferError
+from app.services.transfer.imports import Import, Report, whole
+from app.state import State
+from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE
+from graph.labels import TRANSFERRED
+from graph.migrations import current_space
+from graph.tenants import Owner, owner_made
+
+STOPPED = "Stopped. The same command goes on from here."
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--namespace", default=FIRST_NAMESPACE, show_default=True, help="Where to; made where there is none.")
+@click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Account of the namespace.")
+@click.option("--restart", is_flag=True, help="Begin at the first line, also where an import was interrupted.")
+def imports(file: str, namespace: str, account: str, restart: bool) -> None:
+    """Read a file of `loci export` into a namespace; what is there already stays as it is."""
+    settings, graph = settings_and_graph()
+    click.get_current_context().call_on_close(graph.close)
+    if current_space(graph) is None:
+        raise LocalError("The database holds no vectors yet.", "Start it with `loci serve`.")
+    with stoppable(STOPPED), opened(file) as data:
+        try:
+            parts = build_state(settings, graph, embedder_in_force(settings, graph, console_progress()))
+            owner = owner_made(graph, account, namespace, new_id())
+            tell(_run(parts, owner, data, restart=restart))
+        except TransferError as error:
+            raise LocalError(f"{error}.", "What stands before that stretch is imported.") from error
+
+
+def opened(file: str) -> BinaryIO:
+    """Return the file; standard input is kept on disk first, for its end must be seen before its beginning is read."""
+    if file != "-":
+        return Path(file).open("rb")
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    shutil.copyfileobj(sys.stdin.buffer, kept)
+    kept.seek(0)
+    return cast(BinaryIO, kept)
+
+
+def _run(parts: State, owner: Owner, data: BinaryIO, *, restart: bool) -> Report:
+    progress = console_progress(counted=True)
+    with Reported(progress, "Importing", 1, whole(data)):
+        return Import(parts, owner, data, progress.advanced, restart=restart).run()
+
+
+def tell(report: Report) -> None:
+    """Say what became of the file."""
+    for label in TRANSFERRED:
+        made, known = report.made[label], report.known[label]
+        if made or known:
+            click.echo(f"{label}: {made} imported, {known} were there")
+    click.echo(f"Relationships: {report.linked}; texts embedded here: {report.embedded}")
+    if report.unlinked:
+        click.echo(f"{report.unlinked} relationships lead to what is not there, and were left out")
