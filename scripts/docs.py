@@ -16,6 +16,7 @@ from app.config import SETTINGS, Setting
 from app.errors import ERRORS
 from app.events import EVENTS
 from app.scopes import SCOPES
+from graph.outbox import FACTS
 
 ROOT = Path(__file__).resolve().parent.parent
 END = "<!-- end -->"
@@ -58,6 +59,15 @@ def events_table() -> str:
     return "\n".join(rows + [f"| `{name}` | {sentence} |" for name, sentence in EVENTS.items()])
 
 
+def facts_table() -> str:
+    """Return one row for each noun, with what its events may say beside the id."""
+    rows = ["| `object` | facts |", "|---|---|"]
+    for noun, facts in FACTS.items():
+        told = "; ".join(f"`{name}`: {sentence}" for name, sentence in facts.items())
+        rows.append(f"| `{noun}` | {told} |")
+    return "\n".join(rows)
+
+
 def commands(group: click.Group, prefix: str = "loci") -> Iterator[tuple[str, str]]:
     """Yield every command of the command line with its one-line help, groups unfolded."""
     context = click.Context(group)
@@ -86,7 +96,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/configuration.md": {"settings": settings_table},
     "docs/errors.md": {"errors": errors_table},
     "docs/authentication.md": {"scopes": scopes_table},
-    "docs/webhooks.md": {"events": events_table},
+    "docs/webhooks.md": {"events": events_table, "facts": facts_table},
     "docs/operations.md": {"commands": commands_table},
 }
 
