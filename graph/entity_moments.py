@@ -112,6 +112,59 @@ ORDER BY weight DESC, o.name, o.id LIMIT $most
 RETURN e.id AS source_entity_id, e.name AS source_name, o.id AS target_entity_id, o.name AS target_name,
   toFloat(weight) AS weight, latest AS created_at
 """
+STEP = """
+CYPHER 25
+UNWIND $ids AS id
+MATCH (e:Entity {tenant: $tenant, id: id})
+CALL (e) {
+  CALL (e) {
+    MATCH (e)-[r:RELATED_TO|WAS_RELATED_TO]-(o:Entity)
+    WITH o, r WHERE '' + o.tenant = $tenant AND r.from <= $as_of AND r.to > $as_of
+    RETURN o LIMIT $memories
+   UNION ALL
+    CALL (e) {
+      MATCH (e)<-[r:MENTIONS|MENTIONED]-(m:Memory)
+      WITH m, r WHERE '' + m.tenant = $tenant AND r.from <= $as_of AND r.to > $as_of
+        AND m.created_at <= $as_of AND m.expires_at > $now AND m.superseded_at > $as_of
+      WITH DISTINCT m
+      RETURN m LIMIT $memories
+    }
+    MATCH (m)-[r:MENTIONS|MENTIONED]->(o:Entity)
+    WITH e, o, r WHERE o <> e AND (o.id = $goal OR NOT coalesce(o.noise, false)) AND r.from <= $as_of AND r.to > $as_of
+    RETURN o LIMIT $rows
+  }
+  RETURN collect(DISTINCT o.id) AS reached
+}
+RETURN id, reached
+"""
+# From the end with fewer mentions, as today.
+JUSTIFY = """
+CYPHER 25
+UNWIND range(0, size($pairs) - 1) AS i
+MATCH (a:Entity {tenant: $tenant, id: $pairs[i][0]})
+MATCH (b:Entity {tenant: $tenant, id: $pairs[i][1]})
+WITH i, a, b, COUNT { (a)<-[:MENTIONS|MENTIONED]-() } <= COUNT { (b)<-[:MENTIONS|MENTIONED]-() } AS smaller
+WITH i, a, b, CASE WHEN smaller THEN a ELSE b END AS few, CASE WHEN smaller THEN b ELSE a END AS many
+CALL (few, many) {
+  MATCH (few)<-[r:MENTIONS|MENTIONED]-(m:Memory)
+  WITH many, m, r WHERE '' + m.tenant = $tenant AND r.from <= $as_of AND r.to > $as_of
+    AND m.created_at <= $as_of AND m.expires_at > $now AND m.superseded_at > $as_of
+    AND EXISTS { (m)-[s:MENTIONS|MENTIONED]->(many) WHERE s.from <= $as_of AND s.to > $as_of }
+  WITH DISTINCT m LIMIT $most
+  WITH m ORDER BY m.created_at DESC, m.seq DESC
+  WITH collect(m.id) AS found
+  RETURN size(found) AS shared, found[..3] AS memories
+}
+RETURN i, a.id AS source, b.id AS target, shared, memories,
+  COLLECT {
+    MATCH (a)-[r:RELATED_TO|WAS_RELATED_TO]-(b) WHERE r.from <= $as_of AND r.to > $as_of
+    RETURN {id: r.id, relationship_type: r.type, weight: r.weight,
+      source_entity_id: startNode(r).id, target_entity_id: endNode(r).id} AS relation
+    ORDER BY r.weight DESC, r.id LIMIT 5
+  } AS relationships
+ORDER BY i
+"""
+LONGEST_SHOWN = 500
 
 
 class PastLinkRepository(EntityLinkRepository):
@@ -151,6 +204,21 @@ class PastNeighbourhoodRepository(NeighbourhoodRepository):
         """Return the stated relations that held inside a set of entities."""
         return self.read(STATED_AMONG, ids=list(ids), as_of=self.as_of, most=most)
 
+    def step(self, ids: Sequence[str], memories: int, goal: str) -> dict[str, list[str]]:
+        """Return the ids that were one step away from each of `ids`; `goal` is reached whatever it is."""
+        sizes = {"memories": memories, "rows": memories * 16}
+        found = self.read(STEP, ids=list(ids), as_of=self.as_of, goal=goal, now=now_ms(), **sizes)
+        return {row["id"]: sorted(row["reached"]) for row in found}
+
+    def justify(self, pairs: Sequence[tuple[str, str]], most: int) -> list[Row]:
+        """Return why each pair was one step, with the memories as they were."""
+        if not pairs:
+            return []
+        steps = self.read(JUSTIFY, pairs=[list(pair) for pair in pairs], as_of=self.as_of, most=most, now=now_ms())
+        ids = list(dict.fromkeys(id for step in steps for id in step["memories"]))
+        shown = {row["id"]: _brief(row) for row in MomentRepository(self.graph, self.caller, self.as_of).shown(ids)}
+        return [{**step, "memories": [shown[id] for id in step["memories"] if id in shown]} for step in steps]
+
 
 class PastRelationRepository(EntityRelationRepository):
     """Relations of a moment."""
@@ -172,3 +240,8 @@ class PastRelationRepository(EntityRelationRepository):
         """Return entities that shared memories with this one."""
         sizes = {"memories": memories, "rows": memories * 16, "most": most}
         return self.read(SHARED, id=id, as_of=self.as_of, now=now_ms(), **sizes)
+
+
+def _brief(row: Row) -> Row:
+    kept = {name: row[name] for name in ("id", "title", "created_at", "visibility")}
+    return {**kept, "content": None if row["visibility"] == "confidential" else row["content"][:LONGEST_SHOWN]}

@@ -7,6 +7,7 @@ from graph import labels
 from graph.clock import now_ms
 from graph.driver import Graph
 from graph.errors import BadReference, Vanished
+from graph.memory_changes import KEEP_DELETION
 from graph.memory_windows import KEEP_WINDOWS
 from graph.outbox import each, happened
 from graph.records import Ids, Row, Rows
@@ -212,6 +213,9 @@ CALL (m) {
   MATCH (new:Memory)-[:SUPERSEDES]->(m)-[r:SUPERSEDES]->(old:Memory)
   MERGE (new)-[over:SUPERSEDES]->(old) ON CREATE SET over.from = r.from, over.to = r.to
 }
+"""
+    + KEEP_DELETION
+    + """
 WITH m AS gone, m {.id, .agent_id, .session_id, .project_id, .memory_type, .version} AS m
 DETACH DELETE gone
 """

@@ -1,13 +1,15 @@
 """What became of memories, and when: each change is a node that holds what the memory was before it, all but its text.
 
 A text that was replaced is a MemoryVersion, named by `version_id`. A look into the past (`graph.moments`) takes the
-first change after the moment asked for. A memory that is deleted takes its changes along.
+first change after the moment asked for. A memory that is deleted takes its changes along and leaves one behind, of kind
+`deleted` and tied to nothing: which it was, when it went, and whose it was but for the user.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graph import labels
+from graph.driver import Graph
 from graph.records import Row, Rows
 from graph.repository import Repository
 
@@ -29,6 +31,22 @@ CALL (m) {
 }
 """
 KEEP = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id})" + KEEP_CHANGE
+# For the transaction that deletes memory `m`. It sorts after all else in its millisecond.
+KEEP_DELETION = """
+CALL (m) {
+  CREATE (:MemoryChange {tenant: $tenant, id: randomUUID(), name: 'deleted', kind: 'deleted', memory_id: m.id,
+    was_version: m.version, agent_id: m.agent_id, user_id: '', session_id: m.session_id, project_id: m.project_id,
+    place: '3' + m.id, created_at: $now, updated_at: $now, version: 1})
+}
+"""
+# Old deletions of every tenant.
+FORGET = """
+CYPHER 25
+MATCH (c:MemoryChange) WHERE c.kind = 'deleted' AND c.created_at < $before
+WITH c LIMIT $limit
+DELETE c
+RETURN count(*) AS gone
+"""
 # CASE, because the planner makes two seeks and a sort of an OR over the indexed time. An order that names every column
 # of the index, the constant ones too, is the index's own: the planner stops at the limit.
 STORED = """
@@ -43,44 +61,33 @@ WHERE c.created_at >= $since AND c.created_at <= $before
   AND CASE WHEN c.created_at < $before THEN true ELSE c.place < $place END
   AND ($agent_id IS NULL OR c.agent_id = $agent_id) AND ($user_id IS NULL OR c.user_id = $user_id)
   AND ($session_id IS NULL OR c.session_id = $session_id) AND ($project_id IS NULL OR c.project_id = $project_id)
-  AND EXISTS { MATCH (c)-[:CHANGE_OF]->(m:Memory) WHERE m.expires_at > $now }
-"""
-# All that is left of a deleted memory: its id, and the audit trail's word for when.
-DELETED = """
-MATCH (a:AuditEntry {tenant: $tenant, action: 'memories.delete'})
-WHERE a.created_at >= $since AND a.created_at <= $before AND a.status < 300 AND a.noun_id IS NOT NULL
-  AND CASE WHEN a.created_at < $before THEN true ELSE '3' + a.id < $place END
+  AND (c.kind = 'deleted' OR EXISTS { MATCH (c)-[:CHANGE_OF]->(m:Memory) WHERE m.expires_at > $now })
 """
 STORED_ROW = """
 LIMIT $most
-RETURN m.created_at AS at, '1' + right('000000000000000000' + toString(m.seq), 19) AS place, m, null AS c, null AS a
+RETURN m.created_at AS at, '1' + right('000000000000000000' + toString(m.seq), 19) AS place, m, null AS c
 UNION ALL
 """
 CHANGED_ROW = """
 LIMIT $most
-MATCH (c)-[:CHANGE_OF]->(m:Memory)
-RETURN c.created_at AS at, c.place AS place, m, c, null AS a
+OPTIONAL MATCH (c)-[:CHANGE_OF]->(m:Memory)
+RETURN c.created_at AS at, c.place AS place, m, c
 """
-DELETED_ROW = """
-UNION ALL
-""" + DELETED + """
-WITH a ORDER BY a.tenant DESC, a.action DESC, a.created_at DESC, a.id DESC LIMIT $most
-RETURN a.created_at AS at, '3' + a.id AS place, null AS m, null AS c, a
-"""  # fmt: skip
 # What a memory was after a change stands in the next one, and its text in the next version.
 SHOWN = """
 }
-WITH at, place, m, c, a ORDER BY at DESC, place DESC SKIP $offset LIMIT $limit
-WITH at, place, m, c, a, coalesce(c.was_version, 0) AS was
-WITH at, place, m, c, a, was, coalesce(head(COLLECT {
+WITH at, place, m, c ORDER BY at DESC, place DESC SKIP $offset LIMIT $limit
+WITH at, place, m, c, coalesce(c.was_version, 0) AS was
+WITH at, place, m, c, was, coalesce(head(COLLECT {
     MATCH (n:MemoryChange)-[:CHANGE_OF]->(m) WHERE n.was_version > was RETURN n ORDER BY n.was_version LIMIT 1
   }), m) AS s, coalesce(head(COLLECT {
     MATCH (v:MemoryVersion)-[:VERSION_OF]->(m) WHERE v.version > was RETURN v.content ORDER BY v.version LIMIT 1
   }), m.content) AS text
-RETURN at, place, coalesce(c.id, m.id, a.id) AS id, coalesce(m.id, a.noun_id) AS memory_id,
-  CASE WHEN m IS NULL THEN 'deleted' ELSE coalesce(c.kind, 'created') END AS kind, coalesce(c.fields, []) AS fields,
-  m.agent_id AS agent_id, m.user_id AS user_id, m.session_id AS session_id, m.project_id AS project_id,
-  c.was_version AS version_before, CASE WHEN m IS NOT NULL THEN was + 1 END AS version_after,
+RETURN at, place, coalesce(c.id, m.id) AS id, coalesce(m.id, c.memory_id) AS memory_id,
+  coalesce(c.kind, 'created') AS kind, coalesce(c.fields, []) AS fields, coalesce(m.agent_id, c.agent_id) AS agent_id,
+  m.user_id AS user_id, coalesce(m.session_id, c.session_id) AS session_id,
+  coalesce(m.project_id, c.project_id) AS project_id, CASE WHEN m IS NOT NULL THEN c.was_version END AS version_before,
+  CASE WHEN m IS NOT NULL THEN was + 1 END AS version_after,
   nullIf(c.version_id, '') AS version_id,
   CASE WHEN c.kind = 'superseded' THEN head(COLLECT { MATCH (by:Memory)-[:SUPERSEDES]->(m) RETURN by.id }) END
     AS superseded_by,
@@ -117,7 +124,6 @@ LAST_PROJECT = "WITH c ORDER BY c.tenant DESC, c.project_id DESC, c.created_at D
 LAST_USER = "WITH c ORDER BY c.tenant DESC, c.user_id DESC, c.created_at DESC, c.place DESC" + CHANGED_ROW
 COUNT_STORED = " RETURN count(m) AS stored } CALL () { "
 COUNT_CHANGED = " RETURN count(c) AS changed } "
-COUNT_DELETED = "CALL () { " + DELETED + " RETURN count(a) AS deleted } RETURN stored + changed + deleted AS total"
 COUNTED = "RETURN stored + changed AS total"
 # Narrowest first.
 FEEDS = {
@@ -125,14 +131,14 @@ FEEDS = {
     "user_id": OPENED + STORED_USER + BY_USER + CHANGED_USER + LAST_USER + SHOWN,
     "project_id": OPENED + STORED_PROJECT + BY_PROJECT + CHANGED_PROJECT + LAST_PROJECT + SHOWN,
     "agent_id": OPENED + STORED_AGENT + BY_AGENT + CHANGED_AGENT + LAST_AGENT + SHOWN,
-    "": OPENED + STORED_ALL + BY_ALL + CHANGED_ALL + LAST_ALL + DELETED_ROW + SHOWN,
+    "": OPENED + STORED_ALL + BY_ALL + CHANGED_ALL + LAST_ALL + SHOWN,
 }
 COUNTS = {
     "session_id": OPENED + STORED_SESSION + COUNT_STORED + CHANGED_SESSION + COUNT_CHANGED + COUNTED,
     "user_id": OPENED + STORED_USER + COUNT_STORED + CHANGED_USER + COUNT_CHANGED + COUNTED,
     "project_id": OPENED + STORED_PROJECT + COUNT_STORED + CHANGED_PROJECT + COUNT_CHANGED + COUNTED,
     "agent_id": OPENED + STORED_AGENT + COUNT_STORED + CHANGED_AGENT + COUNT_CHANGED + COUNTED,
-    "": OPENED + STORED_ALL + COUNT_STORED + CHANGED_ALL + COUNT_CHANGED + COUNT_DELETED,
+    "": OPENED + STORED_ALL + COUNT_STORED + CHANGED_ALL + COUNT_CHANGED + COUNTED,
 }
 SCOPES = ("session_id", "user_id", "project_id", "agent_id")
 
@@ -140,8 +146,8 @@ SCOPES = ("session_id", "user_id", "project_id", "agent_id")
 class MemoryChangeRepository(Repository):
     """Changes of one tenant's memories. Times are epoch ms.
 
-    `scope` names any of SCOPES; those left out let everything pass. Deletions are listed without a scope only: nothing
-    is kept that tells whose they were.
+    `scope` names any of SCOPES; those left out let everything pass. No deletion passes a user: of whom a deleted memory
+    told is not kept.
     """
 
     kind = "Memory"
@@ -167,6 +173,11 @@ class MemoryChangeRepository(Repository):
         given = {**dict.fromkeys(SCOPES), **scope}
         rows = self.read(COUNTS[_narrowest(given)], since=since, before=before, place=labels.NONE, now=now, **given)
         return int(rows[0]["total"])
+
+
+def forget_deletions(graph: Graph, before: int, limit: int) -> int:
+    """Delete up to `limit` deletions told of before a time (epoch ms), of every tenant; return how many went."""
+    return int(graph.write(FORGET, before=before, limit=limit)[0]["gone"])
 
 
 def _narrowest(scope: Row) -> str:

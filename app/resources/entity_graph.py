@@ -113,7 +113,7 @@ class EntityPaths(MethodView):
         No way of at most `max_depth` steps is no error: `found` is false. 404 when either end is unknown.
         """
         source, target = (resolve(state(), principal(), args[end]) for end in ("source", "target"))
-        return shortest_path(state(), principal(), source, target, args["max_depth"])
+        return shortest_path(state(), principal(), source, target, args["max_depth"], args.get("as_of"))
 
 
 @blueprint.route("/topics")

@@ -21,7 +21,7 @@ class MemoryChangeList(MethodView):
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
         """List what was stored, edited, superseded, archived and deleted in a period, newest first
 
-        Conditions add up; an agent, project or session that nobody has gives an empty list. Deletions, of one memory
-        each, are listed without such conditions only: nothing is kept that tells whose a deleted memory was.
+        Conditions add up; an agent, project or session that nobody has gives an empty list. Of a deleted memory only
+        when it went and its agent, session and project are known; with `user_id`, no deletion is listed.
         """
         return changes_page(state(), principal(), args, position(args))

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
-from app.answers import changes, deleted, memory_shown, shown, stored
+from app.answers import changes, deleted, shown, stored
 from app.api import Blueprint
 from app.auth import principal
 from app.ids import new_id
@@ -28,9 +28,8 @@ from app.schemas.sessions import (
     SummaryOut,
 )
 from app.services.refer import agent_created, agent_named
-from app.services.sessions import delete_session, memory_page, summarise, summary_of, timeline_page
+from app.services.sessions import delete_session, memory_page, session_shown, summarise, summary_of, timeline_page
 from app.state import state
-from graph.memories import MemoryRepository
 from graph.sessions import SessionRepository
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/v1/sessions", description="What belongs together in time.")
@@ -106,12 +105,9 @@ class SessionItem(MethodView):
         """Get one session, with its memories where asked for
 
         With `include_memories`, up to 1,000 of those not superseded, in writing order; `/memories` pages through all.
+        With `as_of` they are those of that moment; the session itself is told as it is now.
         """
-        found = shown(sessions().get(session_id))
-        if args["include_memories"]:
-            rows = MemoryRepository(state().graph, principal()).of_session(session_id)
-            found["memories"] = [memory_shown(row) for row in rows]
-        return found
+        return session_shown(state(), principal(), session_id, args)
 
     @blueprint.arguments(SessionUpdate)
     @blueprint.response(200, SessionOut)

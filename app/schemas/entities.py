@@ -302,7 +302,7 @@ class NeighborhoodOut(ma.Schema):
     truncated = fields.Boolean(metadata={"description": "Whether `max_neighbors` left some out."})
 
 
-class EntityPathArgs(Schema):
+class EntityPathArgs(AsOfArgs):
     """Query arguments of a path."""
 
     source = Name(required=True, metadata={"description": "Entity UUID, name or alias.", "example": "Ada"})

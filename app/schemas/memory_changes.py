@@ -9,7 +9,7 @@ from app.schemas.common import Id, IsoTime, Text, UnixTime
 from app.schemas.memories import TIERS, TYPES, VISIBILITIES, one_of
 from app.schemas.usage import PeriodArgs
 
-KINDS = ("created", "edited", "superseded", "archived", "unarchived", "deleted")
+KINDS = ("created", "edited", "superseded", "archived", "unarchived", "deleted", "restored")
 
 
 class MemoryChangeArgs(PageArgs, PeriodArgs):
@@ -53,7 +53,7 @@ class MemoryStateOut(ma.Schema):
 
 
 class MemoryChangeOut(ma.Schema):
-    """What became of a memory, and when. Of a deleted one only its id and the time are known."""
+    """What became of a memory, and when. Of a deleted one its id, its owners but the user, and the time are known."""
 
     object = fields.Constant("memory_change", metadata={"description": "Always `memory_change`."})
     id = fields.String(metadata={"description": "UUID; of `created`, that of the memory.", "format": "uuid"})

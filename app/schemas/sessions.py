@@ -7,6 +7,7 @@ from app.schemas.agents import Name
 from app.schemas.common import IsoTime, Metadata, Schema, Text
 from app.schemas.decisions import STATUSES as DECISION_STATUSES
 from app.schemas.memories import MemoryOut, one_of
+from app.schemas.moments import AsOfArgs
 
 STATUSES = ("active", "ended")
 KINDS = ("started", "memory", "decision", "ended")
@@ -85,7 +86,7 @@ class SessionFilter(Schema):
     status = Text(validate=[one_of(STATUSES)], metadata={"description": "`active` or `ended`."})
 
 
-class SessionShow(Schema):
+class SessionShow(AsOfArgs):
     """Query arguments of one session."""
 
     include_memories = fields.Boolean(load_default=False, metadata={"description": "Add its memories."})

@@ -18,8 +18,6 @@ OWNERS = ("user_id", "session_id", "project_id")
 
 def changes_page(parts: State, caller: Principal, args: dict[str, Any], at: Position) -> dict[str, Any]:
     """Return a page of changes for loaded `MemoryChangeArgs`, newest first."""
-    # Deletions are known from the audit trail, whose latest entries may still wait in memory.
-    parts.ledger.flush(parts.graph)
     scope = {
         "agent_id": agent_named(parts, caller, args.get("agent_id")),
         "project_id": args.get("project_id") or project_named(parts, caller, args.get("project")),

@@ -45,10 +45,7 @@ def neighbourhood(
     Raises:
         NotFound: no such entity.
     """
-    entity = known(parts, caller, id, as_of)
-    around = NeighbourhoodRepository(parts.graph, caller)
-    if as_of is not None:
-        around = PastNeighbourhoodRepository(parts.graph, caller, as_of)
+    entity, around = known(parts, caller, id, as_of), _around(parts, caller, as_of)
     found, frontier = Found(id), [id]
     for level in range(1, depth + 1):
         if not frontier or len(found.neighbours) >= most:
@@ -76,10 +73,24 @@ def known(parts: State, caller: Principal, id: str, as_of: int | None) -> Row:
     Raises:
         NotFound: no such entity, or none then.
     """
-    entity = EntityRepository(parts.graph, caller).get(id)
+    return known_then(EntityRepository(parts.graph, caller).get(id), as_of)
+
+
+def known_then(entity: Row, as_of: int | None) -> Row:
+    """Return an entity's row if it was known at a moment; at None, it is.
+
+    Raises:
+        NotFound: it was not there then.
+    """
     if as_of is not None and entity["created_at"] > as_of:
         raise NotFound("Entity")
     return entity
+
+
+def _around(parts: State, caller: Principal, as_of: int | None) -> NeighbourhoodRepository:
+    if as_of is None:
+        return NeighbourhoodRepository(parts.graph, caller)
+    return PastNeighbourhoodRepository(parts.graph, caller, as_of)
 
 
 def _grow(found: Found, rows: list[Row], level: int, most: int) -> list[str]:
@@ -135,13 +146,21 @@ class Side:
     frontier: list[str]
 
 
-def shortest_path(parts: State, caller: Principal, source: Row, target: Row, longest: int) -> dict[str, Any]:
+def shortest_path(
+    parts: State, caller: Principal, source: Row, target: Row, longest: int, as_of: int | None = None
+) -> dict[str, Any]:
     """Return the shortest way from one entity to another over at most `longest` steps, with what justifies each step.
 
     `source` and `target` are rows of the entity repository. A step is a stated relation or a shared memory. Both ends
-    grow towards each other, the smaller one first; through very large hubs only a part of the ways is looked at.
+    grow towards each other, the smaller one first; through very large hubs only a part of the ways is looked at. With
+    `as_of` (epoch ms) the steps are those of that moment.
+
+    Raises:
+        NotFound: one of the two was not there then.
     """
-    around = NeighbourhoodRepository(parts.graph, caller)
+    for end in (source, target):
+        known_then(end, as_of)
+    around = _around(parts, caller, as_of)
     ids = _search(around, source, target, longest)
     entities = {row["id"]: row for row in EntityRepository(parts.graph, caller).get_many(ids)}
     whole = len(entities) == len(set(ids)) and bool(ids)

@@ -22,3 +22,4 @@ CYPHER 25 CREATE INDEX trashed_links_expiry IF NOT EXISTS FOR (l:TrashedLinks) O
 CYPHER 25 CREATE CONSTRAINT erasure_id IF NOT EXISTS FOR (x:Erasure) REQUIRE (x.tenant, x.id) IS UNIQUE;
 CYPHER 25 CREATE INDEX erasure_newest IF NOT EXISTS FOR (x:Erasure) ON (x.tenant, x.created_at);
 CYPHER 25 CREATE INDEX erasure_due IF NOT EXISTS FOR (x:Erasure) ON (x.state, x.run_at);
+CYPHER 25 CREATE INDEX memory_change_age IF NOT EXISTS FOR (c:MemoryChange) ON (c.kind, c.created_at);

@@ -27,6 +27,7 @@ WITHOUT_TENANT = {
     "graph.usage.KEYS_USED": "keys belong to an account, and one flush is for the keys of all",
     "graph.usage.FORGET": "what is too old goes, whosever it is",
     "graph.audit.FORGET": "what is too old goes, whosever it is",
+    "graph.memory_changes.FORGET": "what is too old goes, whosever it is",
     "graph.announce.WAITING": "the announcer looks for events of every tenant",
     "graph.announce.ANNOUNCE": "events of every tenant get their numbers; each delivery is its event's tenant's",
     "graph.delivery_queue.DUE": "the sender looks for endpoints of every tenant",
@@ -45,6 +46,8 @@ WITHOUT_TENANT = {
     },
     "graph.trash.EXPIRED": "the purge works for every tenant and hands each tenant on",
     "graph.trash.EXPIRED_LINKS": "what is too old goes, whosever it is",
+    "graph.erasures.DUE": "the worker goes on with erasures of every tenant and hands each tenant on",
+    "graph.imports.FORGOTTEN": "pieces of files that nobody reads are forgotten, whosever they are",
     "graph.memories.EXPIRED": "the purge works for every tenant and hands each memory's tenant on",
 }
 # module.CONSTANT -> why it picks nodes by properties without the tenant

@@ -28,4 +28,4 @@ class TestPlans:
         assert not any("Scan" in each and "Index" not in each for each in found)
         # One sort of what the parts brought; each part takes its order from its index.
         assert [each for each in found if each in ("Top", "Sort")] in (["Top"], ["Sort", "Top"])
-        assert sum(each.startswith("PartialTop") for each in found) == (3 if name == "" else 2)
+        assert sum(each.startswith("PartialTop") for each in found) == 2

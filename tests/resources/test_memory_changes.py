@@ -8,6 +8,7 @@ import time_machine
 
 from app.services.maintain import demote_cold
 from app.state import State
+from app.workers import purge_expired, usage_retention
 from tests.callers import Caller, error_of
 
 FIRST = datetime(2024, 1, 1, 9, tzinfo=UTC)
@@ -110,7 +111,7 @@ class TestList:
 
     def test_says_of_a_deletion_what_and_when_alone(self, caller: Caller, ids: list[str]) -> None:
         (row,) = changes(caller, **{"from": then(7)})
-        known = {"object", "id", "kind", "memory_id", "changed_at"}
+        known = {"object", "id", "kind", "memory_id", "agent_id", "changed_at"}
         assert {name for name, value in row.items() if value not in (None, [])} == known
         assert "three" not in caller.get("/v1/memories/changes?limit=100").get_data(as_text=True)
 
@@ -119,7 +120,7 @@ class TestList:
         assert kinds(caller, project="billing") == of_first
         assert kinds(caller, user_id="ada") == of_first
         assert kinds(caller, agent_id="iris") == of_first
-        assert kinds(caller, agent_id="otto") == ["created"]
+        assert kinds(caller, agent_id="otto") == ["deleted", "created"]
         assert kinds(caller, agent_id="iris", project="billing", user_id="ada") == of_first
         for nobody in ({"project": "none"}, {"agent_id": "nobody"}, {"agent_id": "otto", "project": "billing"}):
             assert kinds(caller, **nobody) == []
@@ -132,6 +133,42 @@ class TestList:
         caller.delete(f"/v1/sessions/{session}")
         assert kinds(caller, session_id=session) == []
         assert kinds(caller) == ["archived", "created"]
+
+    def test_tells_of_every_deletion_whose_it_was_but_the_user(self, caller: Caller, parts: State) -> None:
+        session = caller.post("/v1/sessions", {}).get_json()["id"]
+        owners: dict[str, Any] = {"project": "billing", "session_id": session, "user_id": "ada"}
+        gone = {
+            name: caller.remember(f"note for {name}", agent_id=agent, **owners)["id"]
+            for name, agent in (("bulk", "iris"), ("agent", "otto"), ("session", "iris"))
+        }
+        deleted = caller.post("/v1/memories/bulk-delete", {"ids": [gone["bulk"]], "dry_run": False}).get_json()
+        assert deleted["deleted"] == 1
+        otto = caller.get(f"/v1/memories/{gone['agent']}").get_json()["agent_id"]
+        caller.delete(f"/v1/agents/{otto}")
+        caller.delete(f"/v1/sessions/{session}?memories=delete")
+        with at(0):
+            gone["expiry"] = caller.remember("soon gone", ttl_seconds=30, agent_id="iris")["id"]
+        while purge_expired.work(parts):
+            pass
+        of = {row["memory_id"]: row for row in changes(caller)}
+        assert {row["kind"] for row in of.values()} == {"deleted"}
+        assert of.keys() == set(gone.values())
+        assert of[gone["bulk"]]["session_id"] == session
+        assert of[gone["agent"]]["agent_id"] == otto
+        iris = [row["memory_id"] for row in changes(caller, agent_id="iris")]
+        assert sorted(iris) == sorted(gone[name] for name in ("bulk", "session", "expiry"))
+        assert len(kinds(caller, project="billing")) == len(kinds(caller, session_id=session)) == 3
+        assert kinds(caller, user_id="ada") == []
+
+    def test_forgets_deletions_with_the_audit_trail(self, caller: Caller, parts: State) -> None:
+        old = datetime.now(UTC) - timedelta(days=parts.settings.audit_days + 1)
+        with time_machine.travel(old, tick=False):
+            caller.delete(f"/v1/memories/{caller.remember('one')['id']}")
+        caller.delete(f"/v1/memories/{caller.remember('two')['id']}")
+        assert kinds(caller) == ["deleted", "deleted"]
+        while usage_retention.work(parts):
+            pass
+        assert kinds(caller) == ["deleted"]
 
     def test_takes_both_ends_in(self, caller: Caller, ids: list[str]) -> None:
         assert kinds(caller, **{"from": then(3), "to": then(4)}) == ["unarchived", "archived"]
