@@ -7,7 +7,6 @@ from graph import labels
 from graph.clock import now_ms
 from graph.driver import Graph
 from graph.errors import BadReference, Vanished
-from graph.memory_changes import KEEP_DELETION
 from graph.memory_windows import KEEP_WINDOWS
 from graph.outbox import each, happened
 from graph.records import Ids, Row, Rows
@@ -193,7 +192,8 @@ CALL (m, s) {
 }
 """
 # The session is locked first, as writers do, then the memory: of several that delete it, the later ones find nothing.
-# Then the chain is closed over the gap, and all that is the memory's goes.
+# Then the chain is closed over the gap, and all that is the memory's goes; what is kept of it is that it went
+# (`graph.memory_changes`), the last thing in its millisecond.
 DELETE = (
     """
 CYPHER 25
@@ -213,9 +213,9 @@ CALL (m) {
   MATCH (new:Memory)-[:SUPERSEDES]->(m)-[r:SUPERSEDES]->(old:Memory)
   MERGE (new)-[over:SUPERSEDES]->(old) ON CREATE SET over.from = r.from, over.to = r.to
 }
-"""
-    + KEEP_DELETION
-    + """
+CREATE (:MemoryChange {tenant: $tenant, id: randomUUID(), name: 'deleted', kind: 'deleted', memory_id: m.id,
+  was_version: m.version, agent_id: m.agent_id, user_id: '', session_id: m.session_id, project_id: m.project_id,
+  place: '3' + m.id, created_at: $now, updated_at: $now, version: 1})
 WITH m AS gone, m {.id, .agent_id, .session_id, .project_id, .memory_type, .version} AS m
 DETACH DELETE gone
 """

@@ -2,7 +2,7 @@
 
 A text that was replaced is a MemoryVersion, named by `version_id`. A look into the past (`graph.moments`) takes the
 first change after the moment asked for. A memory that is deleted takes its changes along and leaves one behind, of kind
-`deleted` and tied to nothing: which it was, when it went, and whose it was but for the user.
+`deleted` and tied to nothing: which it was, when it went, and whose it was but for the user (`graph.memories.DELETE`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,14 +31,6 @@ CALL (m) {
 }
 """
 KEEP = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id})" + KEEP_CHANGE
-# For the transaction that deletes memory `m`. It sorts after all else in its millisecond.
-KEEP_DELETION = """
-CALL (m) {
-  CREATE (:MemoryChange {tenant: $tenant, id: randomUUID(), name: 'deleted', kind: 'deleted', memory_id: m.id,
-    was_version: m.version, agent_id: m.agent_id, user_id: '', session_id: m.session_id, project_id: m.project_id,
-    place: '3' + m.id, created_at: $now, updated_at: $now, version: 1})
-}
-"""
 # Old deletions of every tenant.
 FORGET = """
 CYPHER 25
