@@ -1,5 +1,6 @@
 """Server-sent events: their form on the wire, and the response that carries them."""
 
+import select
 import socket
 from collections.abc import Iterable
 from typing import Any
@@ -45,8 +46,9 @@ class Peer:
         if self._socket is None:
             return False
         try:
-            return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except (BlockingIOError, TimeoutError):
-            return False
+            # With a time-out, reading waits for it, whatever its flags say.
+            readable = select.poll()
+            readable.register(self._socket, select.POLLIN)
+            return bool(readable.poll(0)) and self._socket.recv(1, socket.MSG_PEEK) == b""
         except OSError:
             return True
