@@ -67,21 +67,17 @@ ORDER BY place
 """
 )
 # The endpoint is locked before anything is decided. Whoever lost the lease, or finds it deleted, writes nothing.
-LOCK = """
+RECORD = """
 CYPHER 25
 MATCH (w:Webhook|Callback {tenant: $tenant, id: $id})
 SET w.touched_at = $now
-WITH w WHERE w.holder = $holder
-RETURN w.enabled AS enabled, w.version AS version, coalesce(w.failing_since, 0) AS failing_since, w:Callback AS once
-"""
-RECORD = """
-CYPHER 25
+WITH w, coalesce(w.failing_since, 0) AS failing_since WHERE w.holder = $holder
 MATCH (d:Delivery {tenant: $tenant, id: $delivery_id, state: 'pending'})-[:TO]->(w)
 SET d.state = $state, d.attempts = d.attempts + 1, d.last_attempt_at = $at, d.next_attempt_at = $next_attempt_at,
   d.response_status = $status, d.error = $error, d.attempt_log = coalesce(d.attempt_log, []) + [$log],
   d.delivered_at = CASE WHEN $state = 'delivered' THEN $now END, d.updated_at = $now, d.version = d.version + 1,
-  w.failing_since = CASE WHEN $state = 'delivered' THEN 0
-    WHEN coalesce(w.failing_since, 0) = 0 THEN $at ELSE w.failing_since END
+  w.failing_since = CASE WHEN $state = 'delivered' THEN 0 WHEN failing_since = 0 THEN $at ELSE failing_since END
+RETURN w.enabled AS enabled, w.version AS version, failing_since, w:Callback AS once
 """
 DISABLE = """
 CYPHER 25
@@ -111,7 +107,7 @@ GONE = "gone"
 class Endpoints:
     """Endpoints as one worker sees them. `holder` names its claims, `lease_ms` is how long one lasts."""
 
-    def __init__(self, graph: Graph, holder: str, lease_ms: int = 10_000) -> None:
+    def __init__(self, graph: Graph, holder: str, lease_ms: int = 5_000) -> None:
         self.graph = graph
         self.holder = holder
         self.lease_ms = lease_ms
@@ -153,20 +149,18 @@ class Endpoints:
         """
         given = {"tenant": endpoint["tenant"], "id": endpoint["id"], "now": now_ms()}
         values = {key: value for key, value in outcome.items() if key != "verdict"}
+        record = {**given, **values, "holder": self.holder, "delivery_id": delivery_id}
+        if outcome["state"] == "delivered":
+            rows = self.graph.write(RECORD, **record)
+            return any(row["enabled"] and row["version"] == endpoint["version"] for row in rows)
 
         def work(tx: Transaction) -> bool:
-            found = tx.run(LOCK, **given, holder=self.holder)
-            if not found:
-                return False
-            (locked,) = found
-            tx.run(RECORD, **given, delivery_id=delivery_id, **values)
-            if outcome["state"] == "delivered":
-                return bool(locked["enabled"]) and locked["version"] == endpoint["version"]
-            reason = _reason(outcome, locked, disable_ms)
-            if reason and locked["enabled"] and not locked["once"]:
-                tx.run(DISABLE, **given, reason=reason)
-                facts = {"reason": reason, "delivery_id": delivery_id}
-                outbox.write(tx, endpoint["tenant"], [Happened("webhook.disabled", endpoint["id"], facts)])
+            for row in tx.run(RECORD, **record):
+                reason = _reason(outcome, row, disable_ms)
+                if reason and row["enabled"] and not row["once"]:
+                    tx.run(DISABLE, **given, reason=reason)
+                    facts = {"reason": reason, "delivery_id": delivery_id}
+                    outbox.write(tx, endpoint["tenant"], [Happened("webhook.disabled", endpoint["id"], facts)])
             return False
 
         return self.graph.transaction(work)
@@ -177,10 +171,10 @@ class Endpoints:
         self.graph.write(RELEASE, **given, now=now_ms(), never=NEVER, none=NONE)
 
 
-def _reason(outcome: Row, locked: Row, disable_ms: int) -> str:
+def _reason(outcome: Row, found: Row, disable_ms: int) -> str:
     if outcome["verdict"] == GONE:
         return "it answered 410, which asks for nothing more to be sent"
-    since = locked["failing_since"]
+    since = found["failing_since"]
     if disable_ms and since and outcome["at"] - since >= disable_ms:
         return f"it did nothing but fail for {disable_ms / 86_400_000:g} days"
     return ""

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 THREADS = 8
 BATCH = 50
 # Short: after a crash it is how long an endpoint waits.
-LEASE_MS = 10_000
+LEASE_MS = 5_000
 TURN_SECONDS = 5.0
 WAIT_SECONDS = 0.2
 DAY_MS = 86_400_000
@@ -60,7 +60,10 @@ class Deliverer:
             wait(self.running, WAIT_SECONDS, FIRST_COMPLETED)
             return True
         found = queue.claim(free)
+        busy = {(endpoint["tenant"], endpoint["id"]) for endpoint in self.running.values()}
         for endpoint in found:
+            if (endpoint["tenant"], endpoint["id"]) in busy:
+                continue  # its lease had run out, and now it is lengthened
             self.running[self.threads_ready().submit(self.turn, parts, endpoint)] = endpoint
         return len(found) == free
 
