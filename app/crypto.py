@@ -12,8 +12,11 @@ import hmac
 import secrets
 
 import orjson
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 NONCE = 12
 VERSION = "v1"
@@ -34,16 +37,37 @@ def same(left: str, right: str) -> bool:
 
 
 class Vault:
-    """Seals texts under one master key (64 hex digits) as `v1.<key id>.<base64 of nonce and AES-256-GCM text>`."""
+    """Seals texts under one master key (64 hex digits) as `v1.<key id>.<base64 of nonce and AES-256-GCM text>`, and
+    signs receipts."""
 
     def __init__(self, master_key: str) -> None:
         key = bytes.fromhex(master_key)
         self._cipher = AESGCM(key)
         # Names the key without telling anything of it, so that a wrong key is told apart from damage.
         self._key_id = hashlib.sha256(b"loci master key" + key).hexdigest()[:8]
+        # A key of its own for signing, so that no signature says anything of the key that seals.
+        seed = HKDF(hashes.SHA256(), 32, salt=None, info=b"loci receipts").derive(key)
+        self._signer = Ed25519PrivateKey.from_private_bytes(seed)
 
     def __repr__(self) -> str:
         return f"Vault({self._key_id})"
+
+    @property
+    def public_key(self) -> str:
+        """The Ed25519 key that verifies what `sign` signs, as base64 of its 32 bytes."""
+        return base64.b64encode(self._signer.public_key().public_bytes_raw()).decode()
+
+    def sign(self, data: bytes) -> str:
+        """Return the Ed25519 signature of some bytes as base64."""
+        return base64.b64encode(self._signer.sign(data)).decode()
+
+    def signed(self, data: bytes, signature: str) -> bool:
+        """Tell whether a signature is that of `sign` for these bytes."""
+        try:
+            self._signer.public_key().verify(base64.b64decode(signature, validate=True), data)
+        except (InvalidSignature, binascii.Error, ValueError):
+            return False
+        return True
 
     def seal(self, text: str, tenant: str, node_id: str, field: str) -> str:
         """Return `text` encrypted; it opens only with the same tenant, node and field beside it."""

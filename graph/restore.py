@@ -8,6 +8,7 @@ import orjson
 from graph import labels
 from graph.clock import now_ms
 from graph.labels import NEVER
+from graph.memory_changes import MemoryChangeRepository
 from graph.records import Row, Rows
 from graph.slotted import Slotted
 
@@ -87,6 +88,8 @@ CYPHER 25
 MERGE (a:Agent {tenant: $tenant, id: $id})
 ON CREATE SET a.name = $name, a.metadata = '{}', a.created_at = $now, a.updated_at = $now, a.version = 1
 """
+# A version more, as after every change: whoever holds the former one learns of it.
+AGAIN = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, id: $id}) SET m.version = m.version + 1"
 RECORDED_BY = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})
@@ -232,8 +235,8 @@ CALL (d) {
   DELETE mine
 }
 CALL (d) {
-  MATCH (d)-[:SUPERSEDES]->(old:Decision) WHERE old.status <> 'superseded'
-  SET old.status_before = old.status, old.status = 'superseded', old.current = false, old.superseded_at = $now,
+  MATCH (d)-[r:SUPERSEDES]->(old:Decision) WHERE old.status <> 'superseded'
+  SET old.status_before = old.status, old.status = 'superseded', old.current = false, old.superseded_at = r.from,
     old.updated_at = $now, old.version = old.version + 1
 }
 CALL (d) {
@@ -295,6 +298,9 @@ class RestoreRepository(Slotted):
             self.write(labels.in_slot(VERSIONS, self.slot), id=id, rows=rows, model=model)
         if taken["changes"]:
             self.write(CHANGES, id=id, rows=taken["changes"])
+        if noun == "memory":
+            MemoryChangeRepository(self.graph, self.caller, self.tx).keep(id, "restored", [], now_ms())
+            self.write(AGAIN, id=id)
         if taken["names"]:
             self.write(NAMES, id=id, rows=sorted(taken["names"], key=lambda each: str(each["key"])))
         self.write(BEGUN, id=id)

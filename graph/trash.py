@@ -16,19 +16,10 @@ from graph.errors import NotFound
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
-# Nouns that can be restored, and the label of each.
-LABELS = {
-    "memory": "Memory",
-    "entity": "Entity",
-    "session": "Session",
-    "decision": "Decision",
-    "pattern": "Pattern",
-    "project": "Project",
-    "agent": "Agent",
-}
 # Links that are made anew from what a thing says, or that lead to what does not last.
 LEFT_OUT = ("NEXT", "LAST", "VERSION_OF", "WINDOW_OF", "CHANGE_OF", "NAMES", "IN_TOPIC")
-# Read behind the locks that deleting takes, in the same order. A property set to itself locks and changes nothing.
+# Read behind the locks that deleting takes, in the same order: a property set to itself locks and changes nothing. Then
+# looked for again, because it may have been deleted meanwhile.
 LOCK = {
     "memory": """
 CYPHER 25
@@ -69,13 +60,27 @@ WHERE o.id IS NOT NULL AND o.tenant = $tenant AND NOT type(r) IN $left_out
 RETURN n.id AS id, type(r) AS type, startNode(r) = n AS out, o.id AS other, properties(r) AS props
 """
 READ = {
-    "memory": LOCK["memory"] + " WITH n ORDER BY n.id " + FACTS,
-    "entity": LOCK["entity"] + " WITH n ORDER BY n.id " + FACTS,
-    "session": LOCK["session"] + " WITH n ORDER BY n.id " + FACTS,
-    "decision": LOCK["decision"] + " WITH n ORDER BY n.id " + FACTS,
-    "pattern": LOCK["pattern"] + " WITH n ORDER BY n.id " + FACTS,
-    "project": LOCK["project"] + " WITH n ORDER BY n.id " + FACTS,
-    "agent": LOCK["agent"] + " WITH n ORDER BY n.id " + FACTS,
+    "memory": LOCK["memory"]
+    + " WITH n, wanted WHERE EXISTS { (:Memory {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
+    + FACTS,
+    "entity": LOCK["entity"]
+    + " WITH n, wanted WHERE EXISTS { (:Entity {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
+    + FACTS,
+    "session": LOCK["session"]
+    + " WITH n, wanted WHERE EXISTS { (:Session {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
+    + FACTS,
+    "decision": LOCK["decision"]
+    + " WITH n, wanted WHERE EXISTS { (:Decision {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
+    + FACTS,
+    "pattern": LOCK["pattern"]
+    + " WITH n, wanted WHERE EXISTS { (:Pattern {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
+    + FACTS,
+    "project": LOCK["project"]
+    + " WITH n, wanted WHERE EXISTS { (:Project {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
+    + FACTS,
+    "agent": LOCK["agent"]
+    + " WITH n, wanted WHERE EXISTS { (:Agent {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
+    + FACTS,
 }
 READ_LINKS = {
     "memory": "CYPHER 25 UNWIND $ids AS wanted MATCH (n:Memory {tenant: $tenant, id: wanted}) " + LINKS,

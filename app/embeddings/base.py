@@ -1,7 +1,7 @@
 """What every embedder promises, and the checks that hold a model to it."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,14 @@ class Embedder(Protocol):
 
     def close(self) -> None:
         """Gives back threads, memory and connections. Calls after it raise EmbedderUnavailable; may be called twice."""
+
+
+@runtime_checkable
+class Forgetting(Protocol):
+    """An embedder that remembers questions, and can be told to forget them."""
+
+    def forget(self) -> None:
+        """Drop the questions that are remembered, and their vectors."""
 
 
 def checked_text(text: str, field: str = "text") -> str:

@@ -114,6 +114,10 @@ class LocalEmbedder:
             if error is not None:
                 raise error
 
+    def forget(self) -> None:
+        """Drops the questions that are remembered."""
+        self._cached_query.cache_clear()
+
     def close(self) -> None:
         """Stops the threads and drops the model and the cache."""
         self._closed = True

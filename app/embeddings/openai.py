@@ -99,6 +99,10 @@ class OpenAIEmbedder:
         cut = [self._cut(text) for text in checked_texts(texts)]
         return [vector for batch in _batches(cut) for vector in self._ask(batch, self._options.batch_deadline)]
 
+    def forget(self) -> None:
+        """Drops the questions that are remembered."""
+        self._cached_query.cache_clear()
+
     def close(self) -> None:
         """Closes the connections and drops the cache."""
         self._closed = True

@@ -9,6 +9,7 @@ from app.resources.docs import blueprint as docs
 from app.resources.embed import blueprint as embed
 from app.resources.entities import blueprint as entities
 from app.resources.entity_graph import blueprint as entity_graph
+from app.resources.erasures import blueprint as erasures
 from app.resources.events import blueprint as events
 from app.resources.extraction import blueprint as extraction
 from app.resources.health import blueprint as health
@@ -23,6 +24,7 @@ from app.resources.patterns import blueprint as patterns
 from app.resources.project_links import blueprint as project_links
 from app.resources.projects import blueprint as projects
 from app.resources.sessions import blueprint as sessions
+from app.resources.transfer import blueprint as transfer
 from app.resources.trash import blueprint as trash
 from app.resources.usage import blueprint as usage
 from app.resources.webhooks import blueprint as webhooks
@@ -48,7 +50,9 @@ BLUEPRINTS = (
     projects,
     project_links,
     trash,
+    erasures,
     keys,
+    transfer,
     webhooks,
     events,
     usage,

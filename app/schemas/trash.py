@@ -6,9 +6,8 @@ from marshmallow import fields
 from app.pagination import PageArgs
 from app.schemas.common import Id, IsoTime, Text
 from app.schemas.memories import one_of
-from graph.trash import LABELS
 
-NOUNS = tuple(LABELS)
+NOUNS = ("memory", "entity", "session", "decision", "pattern", "project", "agent")
 
 
 class TrashedOut(ma.Schema):

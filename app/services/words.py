@@ -40,6 +40,11 @@ class WordCounts:
         self._tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._lock = threading.Lock()
 
+    def forget(self, tenant: str) -> None:
+        """Drop what is known of a tenant."""
+        with self._lock:
+            self._tenants.pop(tenant, None)
+
     def total(self, tenant: str, count: Callable[[], int]) -> int:
         """Return how many memories the tenant has, asking `count` when the answer has become old."""
         with self._lock:

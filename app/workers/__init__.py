@@ -5,8 +5,10 @@
 | announce | 0.2 s | numbers the events of committed changes and makes their deliveries |
 | deliver | 0.2 s | sends to webhooks, and to addresses that single requests named, what waits for them |
 | embed_pending | 0.25 s | completes memories that were accepted: vectors, names, links |
+| imports | 1 s | reads files that clients sent to be imported |
 | purge_jobs | 300 s | forgets jobs that were over a week ago |
 | purge_expired | 30 s | deletes memories whose time has passed |
+| erase | 5 s | goes on with erasures that a request left |
 | purge_trash | 60 s | erases what was in the trash for its time |
 | window_backfill | 600 s | gives windows to long memories of a time before there were any, once |
 | topics | 60 s | groups the entities of tenants where something was written |
@@ -23,6 +25,8 @@ from app.workers import (
     announce,
     deliver,
     embed_pending,
+    erase,
+    imports,
     purge_events,
     purge_expired,
     purge_jobs,
@@ -47,8 +51,10 @@ LOOPS = (
     Loop("announce", 0.2, announce.work),
     Loop("deliver", 0.2, deliver.work),
     Loop("embed_pending", 0.25, embed_pending.work),
+    Loop("imports", 1.0, imports.work),
     Loop("purge_jobs", 300.0, purge_jobs.work),
     Loop("purge_expired", 30.0, purge_expired.work),
+    Loop("erase", 5.0, erase.work),
     Loop("purge_trash", 60.0, purge_trash.work),
     Loop("window_backfill", 600.0, window_backfill.work),
     Loop("topics", 60.0, topics.work),

@@ -25,12 +25,13 @@ NODES = """
 CYPHER 25
 MATCH (n) WHERE n.tenant = $tenant
   AND NOT (n:Event OR n:Trashed OR n:TrashedLinks OR n:AuditEntry OR n:UsageDay OR n:Counter OR n:Delivery OR n:Job
-    OR n:MemoryWindow)
+    OR n:MemoryWindow OR (n:MemoryChange AND n.kind IN ['deleted', 'restored']))
 RETURN apart(n) AS said
 """.replace("apart(n)", "[labels(n), n {.*, updated_at: null, version: null, embedding: size(n.embedding)}]")
 LINKS = """
 CYPHER 25
-MATCH (a)-[r]->(b) WHERE a.tenant = $tenant AND b.tenant = $tenant AND NOT (a:Job OR a:MemoryWindow OR a:Delivery)
+MATCH (a)-[r]->(b) WHERE a.tenant = $tenant AND b.tenant = $tenant AND NOT (a:Job OR a:MemoryWindow OR a:Delivery
+    OR (a:MemoryChange AND a.kind = 'restored'))
 RETURN [coalesce(a.id, a.key), type(r), properties(r), coalesce(b.id, b.key)] AS said
 """
 LEFT = """
@@ -315,6 +316,13 @@ class TestEnd:
         keeper.delete(f"/v1/memories/{id}")
         with time_machine.travel(datetime.now(UTC) + timedelta(hours=2)):
             error_of(keeper.post(f"/v1/trash/{id}/restore"), 404)
+
+    def test_of_many_deletions_at_once_one_puts_it_there(self, keeper: Caller, graph: Graph) -> None:
+        id = keeper.remember(FACT)["id"]
+        answers = at_once([partial(keeper.delete, f"/v1/memories/{id}")] * 8)
+        assert sorted(answer.status_code for answer in answers) == [204, *[404] * 7]
+        restored(keeper, id)
+        assert keeper.get(f"/v1/memories/{id}").get_json()["content"] == FACT
 
     def test_it_can_be_erased_at_once(self, keeper: Caller, graph: Graph) -> None:
         id = keeper.remember(FACT)["id"]

@@ -7,12 +7,14 @@ from tests.contract.examples import (
     context,
     decisions,
     entities,
+    erasures,
     extraction,
     keys,
     memories,
     patterns,
     projects,
     sessions,
+    transfer,
     trash,
     webhooks,
 )
@@ -23,12 +25,14 @@ MAKERS |= {
     **agents.MAKERS,
     **decisions.MAKERS,
     **entities.MAKERS,
+    **erasures.MAKERS,
     **extraction.MAKERS,
     **keys.MAKERS,
     **memories.MAKERS,
     **patterns.MAKERS,
     **projects.MAKERS,
     **sessions.MAKERS,
+    **transfer.MAKERS,
     **trash.MAKERS,
     **webhooks.MAKERS,
 }
@@ -37,12 +41,14 @@ BODIES: Makes = {
     **context.BODIES,
     **decisions.BODIES,
     **entities.BODIES,
+    **erasures.BODIES,
     **extraction.BODIES,
     **keys.BODIES,
     **memories.BODIES,
     **patterns.BODIES,
     **projects.BODIES,
     **sessions.BODIES,
+    **transfer.BODIES,
     **webhooks.BODIES,
 }
 QUERIES: Makes = {
@@ -53,10 +59,12 @@ QUERIES: Makes = {
 }
 SCOPES: dict[str, str] = {
     **context.SCOPES,
+    **erasures.SCOPES,
     **extraction.SCOPES,
     **keys.SCOPES,
     **memories.SCOPES,
     **projects.SCOPES,
+    **transfer.SCOPES,
 }
 # PATCH takes what PUT takes, wherever both are served.
 BODIES |= {str(one): BODIES[f"PUT {one.path}"] for one in OPERATIONS if one.verb == "PATCH"}
