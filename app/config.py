@@ -157,6 +157,9 @@ class Settings:
         "LOCI_EVENT_DAYS", 30, "Days that events and the log of their deliveries are kept; 0: for ever.",
         validate=Range(0, 36_500),
     )  # fmt: skip
+    import_mb: int = _setting(
+        "LOCI_IMPORT_MB", 1024, "Largest file that /v1/transfer/imports takes, in MB.", validate=Range(1, 1_000_000)
+    )
     audit_days: int = _setting(
         "LOCI_AUDIT_DAYS", 90, "Days that audit entries are kept; 0: for ever.", validate=Range(0, 36_500)
     )

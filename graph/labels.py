@@ -41,6 +41,7 @@ NOUNS = {
     "Delivery": "deliveries",
     "Event": "events",
     "Job": "jobs",
+    "ImportChunk": "pieces of files to import",
     "UsageDay": "usage days",
     "AuditEntry": "audit entries",
     "IdempotencyRecord": "idempotency records",

@@ -7,7 +7,7 @@ from app.schemas.common import IsoTime, Schema, Text
 from app.schemas.memories import one_of
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
-KINDS = ("embed", "extract", "windows")
+KINDS = ("embed", "extract", "windows", "import")
 
 
 class JobOut(ma.Schema):
