@@ -20,31 +20,63 @@ from graph.repository import Repository
 LEFT_OUT = ("NEXT", "LAST", "VERSION_OF", "WINDOW_OF", "CHANGE_OF", "NAMES", "IN_TOPIC")
 # Read behind the locks that deleting takes, in the same order: a property set to itself locks and changes nothing. Then
 # looked for again, because it may have been deleted meanwhile.
-LOCK = {
-    "memory": """
+LOCK_MEMORY = """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Memory {tenant: $tenant, id: wanted})
 OPTIONAL MATCH (n)-[:IN_SESSION]->(s:Session)
 SET s.version = s.version, n.version = n.version
-""",
-    "entity": """
-CYPHER 25 UNWIND $ids AS wanted MATCH (n:Entity {tenant: $tenant, id: wanted}) SET n.version = n.version
-""",
-    "session": """
-CYPHER 25 UNWIND $ids AS wanted MATCH (n:Session {tenant: $tenant, id: wanted}) SET n.version = n.version
-""",
-    "decision": """
-CYPHER 25 UNWIND $ids AS wanted MATCH (n:Decision {tenant: $tenant, id: wanted}) SET n.version = n.version
-""",
-    "pattern": """
-CYPHER 25 UNWIND $ids AS wanted MATCH (n:Pattern {tenant: $tenant, id: wanted}) SET n.version = n.version
-""",
-    "project": """
-CYPHER 25 UNWIND $ids AS wanted MATCH (n:Project {tenant: $tenant, id: wanted}) SET n.version = n.version
-""",
-    "agent": "CYPHER 25 UNWIND $ids AS wanted MATCH (n:Agent {tenant: $tenant, id: wanted}) SET n.version = n.version",
-}
+WITH n, wanted WHERE EXISTS { (:Memory {tenant: $tenant, id: wanted}) }
+WITH n ORDER BY n.id
+"""
+LOCK_ENTITY = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (n:Entity {tenant: $tenant, id: wanted})
+SET n.version = n.version
+WITH n, wanted WHERE EXISTS { (:Entity {tenant: $tenant, id: wanted}) }
+WITH n ORDER BY n.id
+"""
+LOCK_SESSION = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (n:Session {tenant: $tenant, id: wanted})
+SET n.version = n.version
+WITH n, wanted WHERE EXISTS { (:Session {tenant: $tenant, id: wanted}) }
+WITH n ORDER BY n.id
+"""
+LOCK_DECISION = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (n:Decision {tenant: $tenant, id: wanted})
+SET n.version = n.version
+WITH n, wanted WHERE EXISTS { (:Decision {tenant: $tenant, id: wanted}) }
+WITH n ORDER BY n.id
+"""
+LOCK_PATTERN = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (n:Pattern {tenant: $tenant, id: wanted})
+SET n.version = n.version
+WITH n, wanted WHERE EXISTS { (:Pattern {tenant: $tenant, id: wanted}) }
+WITH n ORDER BY n.id
+"""
+LOCK_PROJECT = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (n:Project {tenant: $tenant, id: wanted})
+SET n.version = n.version
+WITH n, wanted WHERE EXISTS { (:Project {tenant: $tenant, id: wanted}) }
+WITH n ORDER BY n.id
+"""
+LOCK_AGENT = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (n:Agent {tenant: $tenant, id: wanted})
+SET n.version = n.version
+WITH n, wanted WHERE EXISTS { (:Agent {tenant: $tenant, id: wanted}) }
+WITH n ORDER BY n.id
+"""
 # Vectors stay out: they are made anew, with the model that is then in force.
 FACTS = """
 RETURN n.id AS id, n:Searchable AS searchable, n {.*, EMBEDDING: null, OTHER_VECTOR: null} AS props,
@@ -60,27 +92,13 @@ WHERE o.id IS NOT NULL AND o.tenant = $tenant AND NOT type(r) IN $left_out
 RETURN n.id AS id, type(r) AS type, startNode(r) = n AS out, o.id AS other, properties(r) AS props
 """
 READ = {
-    "memory": LOCK["memory"]
-    + " WITH n, wanted WHERE EXISTS { (:Memory {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
-    + FACTS,
-    "entity": LOCK["entity"]
-    + " WITH n, wanted WHERE EXISTS { (:Entity {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
-    + FACTS,
-    "session": LOCK["session"]
-    + " WITH n, wanted WHERE EXISTS { (:Session {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
-    + FACTS,
-    "decision": LOCK["decision"]
-    + " WITH n, wanted WHERE EXISTS { (:Decision {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
-    + FACTS,
-    "pattern": LOCK["pattern"]
-    + " WITH n, wanted WHERE EXISTS { (:Pattern {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
-    + FACTS,
-    "project": LOCK["project"]
-    + " WITH n, wanted WHERE EXISTS { (:Project {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
-    + FACTS,
-    "agent": LOCK["agent"]
-    + " WITH n, wanted WHERE EXISTS { (:Agent {tenant: $tenant, id: wanted}) } WITH n ORDER BY n.id "
-    + FACTS,
+    "memory": LOCK_MEMORY + FACTS,
+    "entity": LOCK_ENTITY + FACTS,
+    "session": LOCK_SESSION + FACTS,
+    "decision": LOCK_DECISION + FACTS,
+    "pattern": LOCK_PATTERN + FACTS,
+    "project": LOCK_PROJECT + FACTS,
+    "agent": LOCK_AGENT + FACTS,
 }
 READ_LINKS = {
     "memory": "CYPHER 25 UNWIND $ids AS wanted MATCH (n:Memory {tenant: $tenant, id: wanted}) " + LINKS,
