@@ -19,6 +19,7 @@ WHERE m.created_at >= $after AND m.created_at <= $before
   AND ($session_id IS NULL OR m.session_id = $session_id) AND ($project_id IS NULL OR m.project_id = $project_id)
   AND ($memory_type IS NULL OR m.memory_type = $memory_type) AND ($tier IS NULL OR m.tier = $tier)
   AND ($visibility IS NULL OR m.visibility = $visibility)
+  AND ($min_importance IS NULL OR m.importance >= $min_importance)
   AND (($occurred_after IS NULL AND $occurred_before IS NULL) OR (m.occurred_at < $never
     AND m.occurred_at >= coalesce($occurred_after, 0) AND m.occurred_at < coalesce($occurred_before, $never)))
   AND all(p IN $pieces WHERE m.metadata CONTAINS p)
@@ -97,6 +98,7 @@ OPEN: Row = {
     "superseded": False,
     "archived": None,
     "agent_id": None,
+    "min_importance": None,
     "user_id": None,
     "session_id": None,
     "project_id": None,

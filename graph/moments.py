@@ -133,13 +133,13 @@ MATCH (m:Memory {tenant: $tenant, session_id: $id})
 WHERE m.created_at >= 0 AND m.created_at <= $as_of AND m.expires_at > $now AND m.superseded_at > $as_of
 RETURN count(m) AS total
 """
-EVERYTHING: Row = {**OPEN, "min_importance": None}
+EVERYTHING: Row = {**OPEN}
 
 
 class MomentRepository(Repository):
     """Memories of one tenant as they were at `as_of`, in rows like those of `MemoryRepository`.
 
-    `filters` are those of `MemoryListRepository`, and `min_importance`; they are asked of the memories as they were.
+    `filters` are those of `MemoryListRepository`; they are asked of the memories as they were.
     """
 
     kind = "Memory"

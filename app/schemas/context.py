@@ -3,16 +3,15 @@
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from app.schemas.agents import Name
 from app.schemas.blocks import BlockOut
-from app.schemas.common import Fraction, Id, Schema, Text
+from app.schemas.common import Fraction, Id, Text
 from app.schemas.memories import TYPES, one_of
 from app.schemas.moments import Past
-from app.schemas.search import MODES
+from app.schemas.search import MODES, SearchFilter
 
 
-class ContextIn(Schema):
-    """What the context is to be about."""
+class ContextIn(SearchFilter):
+    """What the context is to be about. Filters are those of a search."""
 
     query = Text(
         10_000, blank=False, required=True, metadata={"description": "The question.", "example": "when do we deploy?"}
@@ -27,8 +26,6 @@ class ContextIn(Schema):
         validate=validate.Range(1, 1_000_000, error="must lie between {min} and {max}"),
         metadata={"description": "Tokens of four characters that the text may take.", "example": 1000},
     )
-    agent_id = Name(metadata={"description": "Agent UUID or name; all agents when absent."})
-    project = Text(100, metadata={"description": "Project slug; all projects when absent."})
     as_of = Past(
         metadata={
             "description": "Build it as at this moment, with texts as they were, and decisions in force that were made "
@@ -65,14 +62,12 @@ class ContextOut(ma.Schema):
     )
 
 
-class ContextBuildIn(Schema):
-    """What the context is to be about, and how to build it."""
+class ContextBuildIn(SearchFilter):
+    """What the context is to be about, and how to build it. Filters are those of a search."""
 
     query = Text(
         10_000, blank=False, required=True, metadata={"description": "The question.", "example": "when do we deploy?"}
     )
-    agent_id = Name(metadata={"description": "Agent UUID or name; all agents when absent."})
-    project = Text(100, metadata={"description": "Project slug; all projects when absent."})
     max_memories = fields.Integer(
         load_default=20, validate=validate.Range(1, 100, error="must lie between {min} and {max}"),
         metadata={"description": "Most memories to use.", "example": 20},

@@ -269,6 +269,7 @@ class MemoryFilter(Schema):
     type = Text(validate=[one_of(TYPES)], metadata={"description": "Same as `memory_type`.", "deprecated": True})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "Tier."})
     visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "Visibility."})
+    min_importance = Fraction(metadata={"description": "Leave out less important ones.", "example": 0.5})
     created_after = Moment(metadata={"description": "Stored at this time or later."})
     created_before = Moment(metadata={"description": "Stored before this time."})
     occurred_after = Moment(metadata={"description": "Tells of something at this time or later."})

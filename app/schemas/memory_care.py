@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import ValidationError, fields, validate
 
 from app.schemas.agents import Name
-from app.schemas.common import Id, IsoTime, Moment, Schema, Text
+from app.schemas.common import Fraction, Id, IsoTime, Moment, Schema, Text
 from app.schemas.memories import TIERS, TYPES, VISIBILITIES, one_of
 
 ACTIONS = ("demote_cold",)
@@ -43,6 +43,7 @@ class BulkDeleteIn(Schema):
     type = Text(validate=[one_of(TYPES)], metadata={"description": "Same as `memory_type`.", "deprecated": True})
     tier = Text(validate=[one_of(TIERS)], metadata={"description": "Tier."})
     visibility = Text(validate=[one_of(VISIBILITIES)], metadata={"description": "Visibility."})
+    min_importance = Fraction(metadata={"description": "Only these and more important ones.", "example": 0.5})
     include_archived = fields.Boolean(metadata={"description": "False: no archived ones."})
     archived_only = fields.Boolean(metadata={"description": "True: archived ones alone."})
     archived = fields.Boolean(

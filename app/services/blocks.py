@@ -29,6 +29,11 @@ MOST_NAMES, LONGEST_NAMES = 12, 500
 LONGEST_TITLE = 80
 # A rest shorter than this tells nothing.
 SHORTEST = 24
+# Conditions that no decision can be asked for: where one is set, only decisions that rest on what was found are told.
+NARROWER = (
+    "user_id", "session_id", "memory_type", "tier", "visibility", "min_importance", "created_after", "created_before",
+    "occurred_after", "occurred_before", "archived_only", "metadata_filter",
+)  # fmt: skip
 # From here on a decision answers the question; a little stricter than a search for decisions, which was asked for.
 RELEVANT = 0.4
 
@@ -82,14 +87,23 @@ def around(parts: State, caller: Principal, memories: Sequence[Row], wanted: Row
     project = project_named(parts, caller, wanted.get("project"))
     if NOBODY in (agent, project):
         return Around()
-    within = {name: value for name, value in (("agent_id", agent), ("project_id", project)) if value}
-    finder = Finder(parts, caller, "decision", wanted["query"])
-    fitting = [id for id, _ in finder.scored(finder.rows(within), RELEVANT)[:MOST_DECISIONS]]
+    narrower = any(wanted.get(name) for name in NARROWER)
+    fitting = [] if narrower else _fitting(parts, caller, wanted["query"], agent, project)
     beside = stands_around(parts, caller, memories, fitting, project, agent)
+    if narrower:
+        told = {row["id"] for row in memories}
+        decisions = [{**row, "memory_ids": [id for id in row["memory_ids"] if id in told]} for row in beside.decisions]
+        beside = replace(beside, decisions=decisions)
     if (as_of := wanted.get("as_of")) is None:
         return beside
     # Of the decisions in force now, those that were made by then.
     return replace(beside, decisions=[row for row in beside.decisions if row["created_at"] <= as_of])
+
+
+def _fitting(parts: State, caller: Principal, query: str, agent: str | None, project: str | None) -> list[str]:
+    within = {name: value for name, value in (("agent_id", agent), ("project_id", project)) if value}
+    finder = Finder(parts, caller, "decision", query)
+    return [id for id, _ in finder.scored(finder.rows(within), RELEVANT)[:MOST_DECISIONS]]
 
 
 def stands_around(

@@ -18,7 +18,7 @@ from graph.records import Row, Rows
 
 # How many are judged by their metadata at a time.
 STRETCH = 500
-PLAIN = ("user_id", "session_id", "tier", "visibility", "occurred_after", "occurred_before")
+PLAIN = ("user_id", "session_id", "tier", "visibility", "min_importance", "occurred_after", "occurred_before")
 
 
 class Listing:

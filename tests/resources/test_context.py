@@ -193,3 +193,29 @@ class TestSummary:
         asking = with_settings(parts, caller, llm_model="small", openai_base_url=model.url, llm_timeout=5.0)
         answer = build(asking, ai_enhanced=True)
         assert (len(answer["context"]), answer["summary"], answer["ai_enhanced"]) == (1, None, False)
+
+
+class TestFilters:
+    """A context is built of what a search with the same filters finds."""
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            {"agent_id": "otto"}, {"user_id": "ada"}, {"project": "billing"}, {"memory_type": "event"},
+            {"min_importance": 0.8}, {"tier": "hot"}, {"visibility": "confidential"}, {"archived_only": True},
+            {"occurred_after": "2026-03-01", "occurred_before": "2026-04-01"},
+            {"metadata_filter": {"shelf": {"$gte": 3}}},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_are_those_of_a_search(self, caller: Caller, wanted: dict[str, Any]) -> None:
+        caller.remember("The zorblat lives in Lisbon", metadata={"shelf": 1}, memory_type="fact")
+        fields = {
+            "agent_id": "otto", "user_id": "ada", "project": "billing", "memory_type": "event", "importance": 0.9,
+            "occurred_at": "2026-03-03", "metadata": {"shelf": 3}, "visibility": wanted.get("visibility", "private"),
+        }  # fmt: skip
+        id = caller.remember("The zorblat lives in Porto", **fields)["id"]
+        if "archived_only" in wanted:
+            caller.post(f"/v1/memories/{id}/archive")
+        assert [each["memory_id"] for each in text(caller, **wanted)["sources"]] == [id]
+        assert [each["memory_id"] for each in build(caller, **wanted)["context"]] == [id]

@@ -101,6 +101,16 @@ class TestDecisions:
         assert (found["decision_id"], found["memory_ids"]) == (made["id"], [ground])
         assert found["text"] == f"Decision of {made['created_at'][:10]}: Visit in summer. Why: It is warm there"
 
+    def test_are_those_that_rest_on_what_was_found_where_it_is_narrowed(self, caller: Caller) -> None:
+        mine = caller.remember("The zorblat lives in Porto", user_id="ada")["id"]
+        other = caller.remember("The zorblat lives in Lisbon", user_id="otto")["id"]
+        made = decide(caller, "Visit in summer", memory_ids=[mine, other])
+        decide(caller, "The zorblat shall live in Porto", memory_ids=[other])
+        for answer in (text(caller, user_id="ada"), build(caller, user_id="ada")):
+            assert [block["memory_ids"] for block in blocks(answer)] == [[mine]]
+            found = [(block["decision_id"], block["memory_ids"]) for block in blocks(answer, "decision")]
+            assert found == [(made["id"], [mine])]
+
     def test_that_answer_the_question_are_found_without_a_memory(self, caller: Caller) -> None:
         made = decide(caller, "The zorblat shall live in Porto")
         decide(caller, "Invoices are in euros")

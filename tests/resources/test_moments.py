@@ -106,6 +106,8 @@ class TestList:
             assert len(listed(caller, as_of=then(0), **condition)) == 1, condition
             assert listed(caller, as_of=then(1), **condition) == [], condition
             assert listed(caller, **condition) == [], condition
+        assert len(listed(caller, as_of=then(1), min_importance=0.9)) == len(listed(caller, min_importance=0.9)) == 1
+        assert listed(caller, as_of=then(0), min_importance=0.6) == listed(caller, min_importance=0.91) == []
         assert len(listed(caller, as_of=then(1), tier="hot", metadata_filter='{"state": "done"}')) == 1
 
     @pytest.mark.parametrize("owner", ["agent_id", "user_id", "session_id", "project"])
