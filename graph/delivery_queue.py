@@ -84,14 +84,15 @@ CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id})
 SET w.enabled = false, w.disabled_reason = $reason, w.updated_at = $now, w.version = w.version + 1
 """
-# What was switched on again need not wait for a time that was set before.
+# What was switched on again need not wait for a time that was set before. What waits is looked for by the endpoint that
+# was locked, or the planner would be free to look first.
 RELEASE = """
 CYPHER 25
 MATCH (w:Webhook|Callback {tenant: $tenant, id: $id})
 SET w.touched_at = $now
 WITH w WHERE w.holder = $holder
-CALL () {
-  OPTIONAL MATCH (d:Delivery {tenant: $tenant, webhook_id: $id, state: 'pending'}) WHERE d.number >= 0
+CALL (w) {
+  OPTIONAL MATCH (d:Delivery {tenant: $tenant, webhook_id: w.id, state: 'pending'}) WHERE d.number >= 0
   WITH d ORDER BY d.tenant, d.webhook_id, d.state, d.number LIMIT 1
   RETURN d
 }

@@ -20,8 +20,12 @@ from graph.outbox import Happened
 from tests.callers import Caller
 from tests.receiver import Receiver, receiving
 
+# As `graph.delivery_queue` does it, for one tenant.
 LEASE = """
 CYPHER 25
+MERGE (g:JobGate {name: 'deliveries'})
+SET g.at = $now
+WITH g
 MATCH (w:Webhook|Callback {tenant: $tenant}) WHERE w.due_at <= $now
 SET w.due_at = $now + 10000, w.holder = $holder
 RETURN w.tenant AS tenant, w.id AS id

@@ -41,7 +41,7 @@ class Snippet:
             text for language, text in FENCE.findall(sources.text("docs/webhooks.md")) if language == self.language
         ]
         (one,) = [text for text in found if self.marker in text]
-        return one
+        return str(one)
 
 
 PYTHON = Snippet(
