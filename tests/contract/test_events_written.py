@@ -104,7 +104,7 @@ SILENT = {
     "POST /v1/webhooks/{webhook_id}/test",
     "POST /v1/webhooks/{webhook_id}/redeliver",
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver",
-    # A worker does it, and tells.
+    # A worker does it, and what a file brings in is not told.
     "POST /v1/transfer/imports",
     "POST /v1/memories/search",
     "POST /v1/memories/context",
