@@ -17,12 +17,14 @@ MATCH (c:Counter {tenant: $tenant, name: 'event'})
 RETURN coalesce(c.forgotten, 0) AS forgotten, c.next - 1 AS last
 """
 # A transaction's nodes and index entries become visible one after another: whoever reads meanwhile may find number 7
-# and not yet number 6. The announcer holds the counter until all of them are there, so this waits for it. Setting a
-# property to what it is takes the lock and writes nothing.
+# and not yet number 6. The announcer holds the counter until all of them are there, so this waits for it. Removing a
+# property that the counter does not have takes its lock and writes nothing, if the database knows the name, as it does
+# from every event. Setting one to what it is would write back what was read before the lock was had.
 SETTLED = """
 CYPHER 25
 MATCH (c:Counter {tenant: $tenant, name: 'event'})
-SET c.next = c.next
+REMOVE c.version
+WITH c
 RETURN coalesce(c.forgotten, 0) AS forgotten, c.next - 1 AS last
 """
 # Numbers follow times but for transactions that overlapped, and none of those is longer than the overlap.
