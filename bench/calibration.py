@@ -13,20 +13,28 @@ from typing import Any, TypeAlias
 Row: TypeAlias = dict[str, Any]
 
 CHATS = ("locomo", "realtalk", "beam100k")
+# Whose questions are asked where nobody knows: of the conversations before and after it.
+STEPS = (1, -1)
 BINS = 10
 # How many hits of each question count for the plot.
 SHOWN = 5
 SIZE, MARGIN = 320, 40
 
 
-def report(answerable: Path, absent: Path, folder: Path, plot: Path | None = None) -> str:
+def absent(step: int) -> str:
+    """Return the folder of the runs of questions that were asked `step` conversations further."""
+    return f"absent{step:+d}"
+
+
+def report(runs: Path, answerable: str, folder: Path, plot: Path | None = None) -> str:
     """Return a table, and write the plot: share of right hits by score, over the first hits of all questions."""
     rows, points = [], []
     for name in CHATS:
-        if not (absent / f"{name}.run.jsonl").exists():
+        if not (runs / absent(STEPS[0]) / f"{name}.run.jsonl").exists():
             continue
         gold = {each["qid"]: set(each["gold"]) for each in lines(folder / name / "queries.jsonl")}
-        known, unknown = lines(answerable / f"{name}.run.jsonl"), lines(absent / f"{name}.run.jsonl")
+        known = lines(runs / answerable / f"{name}.run.jsonl")
+        unknown = [row for step in STEPS for row in lines(runs / absent(step) / f"{name}.run.jsonl")]
         rows.append((name, *figures(known, unknown, gold)))
         points += [
             (score, id in gold[each["qid"]])
@@ -40,14 +48,15 @@ def report(answerable: Path, absent: Path, folder: Path, plot: Path | None = Non
 
 
 def figures(known: Sequence[Row], unknown: Sequence[Row], gold: dict[str, set[str]]) -> tuple[float, ...]:
-    """Return shares in percent: nothing said to absent ones, to answerable ones; high said to absent ones, to right
-    first hits; right among all first hits that are called high."""
+    """Return shares in percent: nothing said to absent ones, to those that the first five hits answer, to all that can
+    be answered; high said to absent ones, to right first hits; right among all first hits that are called high."""
     high_absent = [each["confidence"][:1] == ["high"] for each in unknown]
     firsts = [
         (each["ranked"][0] in gold[each["qid"]], each["confidence"][0] == "high") for each in known if each["ranked"]
     ]
     return (
         share(each["nothing"] for each in unknown),
+        share(each["nothing"] for each in known if gold[each["qid"]] & set(each["ranked"][:SHOWN])),
         share(each["nothing"] for each in known),
         share(high_absent),
         share(high for right, high in firsts if right),
@@ -73,7 +82,7 @@ def bins(points: Sequence[tuple[float, bool]]) -> list[tuple[float, float, int]]
 
 def table(rows: Sequence[tuple[Any, ...]], plotted: Sequence[tuple[float, float, int]]) -> str:
     """Return the figures as text."""
-    names = ("nothing/absent", "nothing/answerable", "high/absent", "high/right first", "right/high")
+    names = ("nothing/absent", "nothing/answered", "nothing/all known", "high/absent", "high/right first", "right/high")
     told = [f"{'':12s}" + "  ".join(names)]
     means = [statistics.fmean(row[at] for row in rows) for at in range(1, len(names) + 1)] if rows else []
     for row in [*rows, ("mean", *means)] if rows else []:

@@ -30,7 +30,6 @@ BATCH = 100
 # The longest text the server takes; one document of all collections is longer, and is cut.
 LONGEST = 50_000
 LIMIT = 20
-ABSENT = "absent"
 ARMS = ("vectors", "words", "session", "graph", "entities")
 REFERENCES = ("bm25-en", "dense", "rrf", "cc", "graph", "recipe", "neo4j")
 # Measures something else (no sessions, no hops), so it is loaded only when named.
@@ -55,11 +54,13 @@ def main() -> None:
                         f"{name:18s} asked {len(ms)}{times(ms)}, {variant}, round {run + 1} of {a.repeat}", flush=True
                     )
             if a.absent and name in calibration.CHATS:
-                ask(strangers(clients), ids, a.folder, name, asked, out / ABSENT, a.every)
+                for step in calibration.STEPS:
+                    others = strangers(clients, step)
+                    ask(others, ids, a.folder, name, asked, out / calibration.absent(step), a.every)
             for client in clients.values():
                 client.close()
     if a.absent:
-        print(calibration.report(out / "asked", out / ABSENT, a.folder, a.plot))
+        print(calibration.report(out, "asked", a.folder, a.plot))
     if a.every == 1:
         compare(a.folder, out, names, list(variants(asked, a.ablate)), a.against)
     print(f"Runs are in {out}")
@@ -172,10 +173,10 @@ def ask(
     return took
 
 
-def strangers(clients: Mapping[str, httpx2.Client]) -> dict[str, httpx2.Client]:
-    """Return for each group a client of another one, where nothing answers its questions."""
+def strangers(clients: Mapping[str, httpx2.Client], step: int) -> dict[str, httpx2.Client]:
+    """Return for each group a client of the one that stands `step` further, where nothing answers its questions."""
     groups = list(clients)
-    return {group: clients[groups[at - 1]] for at, group in enumerate(groups)}
+    return {group: clients[groups[(at + step) % len(groups)]] for at, group in enumerate(groups)}
 
 
 def variants(asked: Row, ablate: bool) -> dict[str, Row]:
