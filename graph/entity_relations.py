@@ -49,6 +49,25 @@ FOREACH (x IN CASE WHEN r.from < $now THEN [1] ELSE [] END |
 DELETE r
 RETURN $id AS id
 """
+# What held once and was never stated here: it came from elsewhere.
+HELD = """
+CYPHER 25
+MATCH (a:Entity {tenant: $tenant, id: $source_id})
+MATCH (b:Entity {tenant: $tenant, id: $target_id})
+MERGE (a)-[r:WAS_RELATED_TO {id: $id}]->(b)
+ON CREATE SET r.type = $type, r.source = 'manual', r.weight = 1.0, r.metadata = $metadata, r.from = $since,
+  r.to = $until
+"""
+EVER = """
+CYPHER 25
+MATCH (:Entity {tenant: $tenant, id: $entity_id})-[r:RELATED_TO|WAS_RELATED_TO {id: $id}]->(:Entity)
+RETURN r.id AS id LIMIT 1
+"""
+DATE = """
+CYPHER 25
+MATCH (:Entity {tenant: $tenant, id: $entity_id})-[r:RELATED_TO {id: $id}]->(:Entity)
+SET r.from = $since
+"""
 STATED = (
     """
 CYPHER 25
@@ -97,6 +116,19 @@ class EntityRelationRepository(Repository):
         if not found:
             raise NotFound("Entity")
         return found[0]
+
+    def held(self, id: str, ends: tuple[str, str], type: str, metadata: str, since: int, until: int) -> None:
+        """Relate two entities for a period of the past (epoch ms)."""
+        given = {"type": type, "metadata": metadata, "since": since, "until": until}
+        self.write(HELD, id=id, source_id=ends[0], target_id=ends[1], **given)
+
+    def ever(self, entity_id: str, id: str) -> bool:
+        """Tell whether an entity has, or had, a relation of this id to another."""
+        return bool(self.read(EVER, entity_id=entity_id, id=id))
+
+    def date(self, entity_id: str, id: str, since: int) -> None:
+        """Say since when (epoch ms) a relation that begins at an entity has held."""
+        self.write(DATE, entity_id=entity_id, id=id, since=since)
 
     def unstate(self, entity_id: str, id: str) -> None:
         """Take a stated relation of an entity away, whichever end the entity is.

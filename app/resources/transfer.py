@@ -33,7 +33,8 @@ def imports() -> ImportRepository:
 class TransferExport(MethodView):
     @require("admin")
     @blueprint.arguments(ExportArgs, location="query")
-    @blueprint.doc(responses={"200": {"description": "The file, a JSON object a line.", "content": {LINES: FILE}}})
+    @blueprint.response(200, description="The file, a JSON object a line.")
+    @blueprint.doc(responses={"200": {"content": {LINES: FILE}}})
     def get(self, args: dict[str, Any]) -> Response:
         """Stream all data of the key's namespace as JSON lines
 
