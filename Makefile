@@ -10,7 +10,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test coverage check lint format types docs-check docs openapi compatibility lock bench-recall \
-	bench-latency bench-paging bench-events bench-extraction clean venv-runtime venv-dev
+	bench-latency bench-paging bench-events bench-transfer bench-extraction clean venv-runtime venv-dev
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-18s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-paging: venv-dev ## Cost of a page near the start and the end of 10,000 it
 
 bench-events: venv-dev ## Webhooks and the event stream while the worker is killed all the time: 10,000 events
 	$(BIN)/python -m bench.events $(ARGS)
+
+bench-transfer: venv-dev ## Export of 100,000 memories and import into an empty namespace: same answers, flat memory
+	$(BIN)/python -m bench.transfer $(ARGS)
 
 bench-extraction: venv-dev ## Precision and recall of entity extraction
 	$(BIN)/python -m bench.extraction $(ARGS)
