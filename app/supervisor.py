@@ -21,10 +21,11 @@ import httpx2
 from app.bootstrap import connection, embedder_in_force, pepper, prepare
 from app.config import ConfigError, Settings
 from app.local.artifacts import fetch
-from app.local.errors import LocalError, PortTakenError
+from app.local.errors import LocalError, OccupiedError, PortTakenError
 from app.local.home import Home
 from app.local.managed import managed_neo4j, needed_artifacts
 from app.local.neo4j import ManagedNeo4j
+from app.local.neo4j_place import Server
 from app.local.progress import console_progress
 from app.restarts import Restarts
 from app.scopes import ALL_SCOPES
@@ -147,7 +148,7 @@ class Supervisor:
 
     def _restart_neo4j(self, neo4j: ManagedNeo4j, listener: socket.socket) -> None:
         neo4j.stop()
-        server = neo4j.start()
+        server = self._started(neo4j)
         if server.bolt_url != self.environment["NEO4J_URI"]:
             # The port was a free one and is another now: the children learn of it by being started again.
             self.environment["NEO4J_URI"] = server.bolt_url
@@ -158,6 +159,14 @@ class Supervisor:
             )
             for name in ("api", "worker"):
                 self._spawn(name, listener)
+
+    def _started(self, neo4j: ManagedNeo4j) -> Server:
+        while True:
+            try:
+                return neo4j.start()
+            except OccupiedError:
+                # `loci backup` copies a large store: it ends by itself.
+                self._raise_if_stopping()
 
     def _spawn(self, name: str, listener: socket.socket) -> None:
         fd = listener.fileno()

@@ -15,6 +15,8 @@ COMMANDS = {
     "import": ("app.cli.imports", "imports"),
     "reembed": ("app.cli.reembed", "reembed"),
     "demo": ("app.cli.demo", "demo"),
+    "backup": ("app.cli.backup", "backup"),
+    "restore": ("app.cli.backup", "restore"),
     "fetch": ("app.cli.fetch", "fetch"),
     "neo4j": ("app.cli.neo4j", "neo4j"),
 }

@@ -31,6 +31,14 @@ class ServerError(LocalError):
     """The managed Neo4j did not start, stop or answer."""
 
 
+class OccupiedError(ServerError):
+    """Another process starts, stops or copies the managed Neo4j, and goes on doing so."""
+
+
+class BackupError(LocalError):
+    """A backup cannot be made, is damaged, or must not be restored here."""
+
+
 class PortTakenError(ServerError):
     """A port that was asked for by number belongs to another process."""
 

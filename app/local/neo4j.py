@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.local.artifacts import fetch
-from app.local.errors import ServerError
+from app.local.errors import OccupiedError, ServerError
 from app.local.home import Home
 from app.local.java import find_java
 from app.local.lockfile import load_lock
@@ -152,23 +152,37 @@ class ManagedNeo4j:
         Raises:
             ServerError: another process still uses it, and `force` is not given; or it does not end.
         """
+        with self.halted("Stop that first, or add --force.", force=force) as status:
+            return status.state != "stopped"
+
+    @contextlib.contextmanager
+    def halted(self, remedy: str, *, force: bool = False) -> Iterator[Status]:
+        """Stop whatever server this home has, and let none start while the block runs; yield what ran before.
+
+        Who starts one meanwhile waits for the end of the block. `remedy` is said where the server is in use.
+
+        Raises:
+            ServerError: another process still uses it, and `force` is not given; or it does not end.
+        """
         self._holders.release()
         with self._starting(STOP_TIMEOUT):
             status = self.status()
-            if status.state == "stopped":
-                return False
-            record = status.record
-            if status.in_use and not force:
-                owner = f" (process {record.facts.owner})" if record and not record.facts.detached else ""
-                raise ServerError(f"This Neo4j is in use by a running Loci{owner}.", "Stop that first, or add --force.")
-            if record is not None:
-                record.guard.end(STOP_TIMEOUT + 5)
-                record.java.end(STOP_TIMEOUT)
-            self._wait_for_end(record)
+            if status.state != "stopped":
+                self._end(status, remedy, force=force)
+            yield status
+
+    def _end(self, status: Status, remedy: str, *, force: bool) -> None:
+        record = status.record
+        if status.in_use and not force:
+            owner = f" (process {record.facts.owner})" if record and not record.facts.detached else ""
+            raise ServerError(f"This Neo4j is in use by a running Loci{owner}.", remedy)
+        if record is not None:
+            record.guard.end(STOP_TIMEOUT + 5)
+            record.java.end(STOP_TIMEOUT)
+        self._wait_for_end(record)
         if self._guard is not None:
             self._guard.wait()
             self._guard = None
-        return True
 
     def alive(self) -> bool:
         """Whether the server that `start` returned still runs."""
@@ -197,7 +211,7 @@ class ManagedNeo4j:
     def _starting(self, timeout: float) -> Iterator[None]:
         self.home.create()
         if not self._start_lock.acquire(timeout=timeout):
-            raise ServerError(
+            raise OccupiedError(
                 f"Another process has been starting or stopping this Neo4j for {timeout:.0f} seconds.",
                 f"See the logs in {self.place.logs}; end that process if it hangs.",
             )
