@@ -42,6 +42,7 @@ WITH e, number
 CALL (e, number) {
   MATCH (w:Webhook {tenant: e.tenant})
   WHERE w.created_at <= e.created_at AND w.enabled AND (size(w.event_types) = 0 OR e.type IN w.event_types)
+    AND NOT e.noun IN coalesce(w.hidden, [])
   SET w.touched_at = $now
   CREATE (d:Delivery {tenant: e.tenant, id: randomUUID(), name: e.type, webhook_id: w.id, event_id: e.id,
     event_type: e.type, number: number, state: 'pending', attempts: 0, next_attempt_at: $now, error: $none,

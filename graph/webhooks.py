@@ -19,8 +19,8 @@ CREATE = (
     """
 CYPHER 25
 CREATE (w:Webhook {tenant: $tenant, id: $id, name: $name, url: $url, event_types: $event_types, enabled: $enabled,
-  description: $description, include_content: $include_content, holder: $none, due_at: $never, secret: $secret,
-  old_secret: $none, old_secret_until: 0, created_at: $now, updated_at: $now, version: 1})
+  description: $description, include_content: $include_content, hidden: $hidden, holder: $none, due_at: $never,
+  secret: $secret, old_secret: $none, old_secret_until: 0, created_at: $now, updated_at: $now, version: 1})
 WITH w
 """
     + SHOWN
@@ -41,8 +41,8 @@ LOCK = """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id}) SET w.version = w.version
 RETURN w.id AS id, w.name AS name, w.url AS url, w.event_types AS event_types, w.description AS description,
-  coalesce(w.include_content, false) AS include_content, w.version AS version, w.enabled AS enabled,
-  coalesce(w.holder, '') AS holder
+  coalesce(w.include_content, false) AS include_content, coalesce(w.hidden, []) AS hidden, w.version AS version,
+  w.enabled AS enabled, coalesce(w.holder, '') AS holder
 """
 UPDATE = (
     """
@@ -138,7 +138,8 @@ class WebhookRepository(Repository):
     kind = "Webhook"
 
     def create(self, id: str, **webhook: object) -> Row:
-        """Create a webhook; `webhook` has name, url, event_types, enabled, description, include_content, secret."""
+        """Create a webhook; `webhook` has name, url, event_types, enabled, description, include_content, secret,
+        and `hidden`: the nouns whose events it is not told of."""
         given = {"id": id, "now": now_ms(), "none": NONE, "never": NEVER, **webhook}
         return self.telling(CREATE, each("webhook.created"), **given)[0]
 

@@ -1,5 +1,6 @@
 """Events as the wire shows them, and where and which of them a reader begins."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -68,10 +69,20 @@ def wanted(caller: Principal, args: dict[str, Any]) -> Wanted:
     types, noun = args.get("types"), args.get("object")
     if noun is not None:
         types = [name for name in types or EVENTS if NOUN_OF[name] == noun]
-    hidden = () if allows(caller.scopes, "admin") else ADMINS_ONLY
-    if any(NOUN_OF[name] in hidden for name in types or ()):
-        raise Forbidden("Events of keys need the scope `admin`; leave them out of `types`, or use another key")
+    hidden = unseen(caller, types or (), "types")
     return Wanted(types or None if noun is None else types, args.get("object_id"), args.get("agent_id"), hidden)
+
+
+def unseen(caller: Principal, types: Iterable[str], field: str) -> tuple[str, ...]:
+    """Return the nouns whose events the caller may not see; `field` is where `types` were named.
+
+    Raises:
+        Forbidden: `types` names one of them.
+    """
+    hidden = () if allows(caller.scopes, "admin") else ADMINS_ONLY
+    if any(NOUN_OF[name] in hidden for name in types):
+        raise Forbidden(f"Events of keys need the scope `admin`; leave them out of `{field}`, or use another key")
+    return hidden
 
 
 def begin(events: EventRepository, args: dict[str, Any], kept: Kept, otherwise: str) -> int:

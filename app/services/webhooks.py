@@ -14,6 +14,7 @@ from app.events import TEST_EVENT
 from app.ids import new_id
 from app.outbound import Refused, check_url
 from app.schemas.webhooks import PREFIX
+from app.services.events import unseen
 from app.state import State
 from graph.records import Row
 from graph.webhooks import WebhookRepository
@@ -28,14 +29,17 @@ def create_webhook(parts: State, caller: Principal, body: dict[str, Any]) -> dic
 
     Raises:
         Invalid: the URL must not be called.
+        Forbidden: it names events of keys, and the caller lacks the scope `admin`.
     """
     check(parts, body["url"])
+    hidden = unseen(caller, body["event_types"], "event_types")
     id, given = new_id(), body.pop("secret", None)
     secret = given or new_secret()
     row = WebhookRepository(parts.graph, caller).create(
         id,
         **{**body, "event_types": in_order(body["event_types"])},
         name=shown_name(body["url"]),
+        hidden=list(hidden),
         secret=parts.vault.seal(secret, caller.tenant, id, FIELD),
     )
     return shown(row) if given else {**shown(row), "secret": secret}
@@ -47,6 +51,7 @@ def edit_webhook(parts: State, caller: Principal, id: str, body: dict[str, Any])
     Raises:
         NotFound: no such webhook.
         Invalid: the URL must not be called.
+        Forbidden: it names events of keys, and the caller lacks the scope `admin`.
     """
     repository = WebhookRepository(parts.graph, caller)
     changes = dict(body)
@@ -56,6 +61,9 @@ def edit_webhook(parts: State, caller: Principal, id: str, body: dict[str, Any])
         changes["name"] = shown_name(body["url"])
     if "event_types" in body:
         changes["event_types"] = in_order(body["event_types"])
+    if body.keys() & {"url", "event_types"}:
+        # Whoever names the address decides what may be told there.
+        changes["hidden"] = list(unseen(caller, body.get("event_types", ()), "event_types"))
     return shown(repository.update(id, lambda row: {**changes, **switched(row, changes.get("enabled"))}))
 
 

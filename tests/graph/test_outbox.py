@@ -98,6 +98,14 @@ def test_an_event_goes_to_the_webhooks_that_are_on_and_want_it(graph: Graph, ten
     ]
 
 
+def test_a_webhook_is_not_told_of_the_nouns_that_are_hidden_from_it(graph: Graph, tenant: str) -> None:
+    graph.write(WEBHOOK, tenant=tenant, id=str(uuid4()), types=[], enabled=True)
+    graph.write("MATCH (w:Webhook {tenant: $tenant}) SET w.hidden = ['key']", tenant=tenant)
+    told(graph, tenant, "key.created", "agent.created")
+    numbered(graph, tenant)
+    assert [row["type"] for row in graph.read(DELIVERIES, tenant=tenant)] == ["agent.created"]
+
+
 def test_announcers_beside_one_another_number_each_event_once(graph: Graph, tenant: str) -> None:
     ids = [str(uuid4())]
     graph.write(WEBHOOK, tenant=tenant, id=ids[0], types=[], enabled=True)

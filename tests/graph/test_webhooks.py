@@ -39,7 +39,7 @@ def made(webhooks: WebhookRepository, **changes: Any) -> str:
     """Create a webhook and return its id."""
     facts: dict[str, Any] = {
         "name": "hooks.example.com", "url": "https://hooks.example.com/", "event_types": [], "enabled": True,
-        "description": None, "include_content": False, "secret": "sealed-1",
+        "description": None, "include_content": False, "hidden": [], "secret": "sealed-1",
     }  # fmt: skip
     return str(webhooks.create(str(uuid.uuid4()), **{**facts, **changes})["id"])
 

@@ -116,6 +116,33 @@ class TestCreate:
         error_of(opened.post("/v1/webhooks", {"url": "https://192.168.0.1/"}), 422)
 
 
+class TestEventsOfKeys:
+    HIDDEN = "CYPHER 25 MATCH (w:Webhook {tenant: $tenant, id: $id}) RETURN w.hidden AS hidden"
+
+    def test_who_may_not_manage_keys_cannot_ask_for_them(self, make_caller: Callable[..., Caller]) -> None:
+        writer = make_caller("read", "write")
+        refused = writer.post("/v1/webhooks", {"url": URL, "event_types": ["key.created"]})
+        assert "admin" in error_of(refused, 403)["message"]
+        webhook = made(writer)
+        changed = writer.patch(f"/v1/webhooks/{webhook['id']}", {"event_types": ["memory.created", "key.revoked"]})
+        assert "admin" in error_of(changed, 403)["message"]
+
+    def test_whoever_named_the_address_decides_whether_it_is_told_of_them(
+        self, make_caller: Callable[..., Caller], caller: Caller, parts: State
+    ) -> None:
+        writer = make_caller("read", "write", tenant_of=caller)
+
+        def hidden(id: str) -> Any:
+            return parts.graph.read(self.HIDDEN, tenant=caller.tenant, id=id)[0]["hidden"]
+
+        webhook = made(caller)
+        assert hidden(webhook["id"]) == []
+        writer.patch(f"/v1/webhooks/{webhook['id']}", {"description": "mine"})
+        assert hidden(webhook["id"]) == []
+        writer.patch(f"/v1/webhooks/{webhook['id']}", {"url": URL + "/elsewhere"})
+        assert hidden(webhook["id"]) == ["key"]
+
+
 class TestListAndGet:
     def test_the_newest_comes_first_and_pages_follow_one_another(self, caller: Caller) -> None:
         ids = [made(caller)["id"] for _ in range(5)]
