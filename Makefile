@@ -67,8 +67,9 @@ bench-latency: venv-dev ## Latency of store and search at 10,000 memories
 bench-paging: venv-dev ## Cost of a page near the start and the end of 10,000 items, while others write
 	$(BIN)/python -m bench.paging $(ARGS)
 
-bench-events: venv-dev ## Webhooks and the event stream while the worker is killed all the time: 10,000 events
+bench-events: venv-dev ## Webhooks, the event stream and jobs while workers are killed: 10,000 events, 5,000 jobs
 	$(BIN)/python -m bench.events $(ARGS)
+	$(BIN)/python -m bench.story_jobs
 
 bench-transfer: venv-dev ## Export of 100,000 memories and import into an empty namespace: same answers, flat memory
 	$(BIN)/python -m bench.transfer $(ARGS)

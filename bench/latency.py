@@ -93,6 +93,19 @@ def load(client: httpx2.Client, count: int) -> None:
     print(f"{'load in batches of 100':34s} {count / took:.0f} memories a second, vectors and names made by the server")
 
 
+def found_after(client: httpx2.Client, text: str) -> float:
+    """Return the milliseconds from sending a memory to the asynchronous store until a search finds it."""
+    started = time.perf_counter()
+    answer = client.post("/v2/memories", json={"content": text, "agent_id": "bench"})
+    id = answer.json()["id"]
+    while time.perf_counter() - started < FOUND_SECONDS:
+        hits = client.post(SEARCH, json={"query": text, "limit": 5}).json()["data"]
+        if id in {hit["memory"]["id"] for hit in hits}:
+            return 1000 * (time.perf_counter() - started)
+        time.sleep(0.02)
+    raise SystemExit(f"{id} was not found within {FOUND_SECONDS:.0f} s")
+
+
 def many_clients(live: Live, clients: int, seconds: float) -> None:
     """Print how many recalls a second `clients` clients get together."""
     done: list[float] = []
@@ -126,6 +139,7 @@ def memory_of(live: Live) -> None:
 
 
 SEARCH = "/v1/memories/search"
+FOUND_SECONDS = 60.0
 
 
 def main() -> None:
@@ -164,6 +178,7 @@ def measure(client: httpx2.Client, live: Live, chosen: argparse.Namespace) -> No
     ]
     shown("asynchronous accept", accepted)
     time.sleep(10)
+    shown("accepted until found by search", [found_after(client, next(fresh)) for _ in range(chosen.samples // 10)])
     shown(
         "search, one client",
         [timed(lambda q=q: client.post(SEARCH, json={"query": q}), 200) for q in asked[100:]],  # type: ignore[misc]

@@ -7,6 +7,8 @@ is known that its announcer's transaction, and so every one before it, is whole.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import orjson
+
 from graph.records import Row, Rows
 from graph.repository import Repository
 
@@ -78,7 +80,7 @@ OF_NOUN = (
 # Longer than any transaction may take.
 OVERLAP_MS = 60_000
 # Numbers that one page looks at where not all of them are wanted and no index says which.
-REACH = 10_000
+STRIDE = 10_000
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class EventRepository(Repository):
         their facts, 10,000 numbers at a time: a page may be empty before the last one.
         """
         if wanted.noun_id is None and (wanted.agent_id is not None or wanted.types is None):
-            last = min(last, number + REACH)
+            last = min(last, number + STRIDE)
         rows = self._rows(number, last, limit, wanted)
         return rows, (int(rows[-1]["number"]) if len(rows) == limit else max(last, number))
 
@@ -139,7 +141,7 @@ class EventRepository(Repository):
             noun_id=wanted.noun_id,
             agent_id=wanted.agent_id,
             # As `graph.outbox` writes facts.
-            agent_fact=None if wanted.agent_id is None else f'"agent_id":"{wanted.agent_id}"',
+            agent_fact=None if wanted.agent_id is None else orjson.dumps({"agent_id": wanted.agent_id})[1:-1].decode(),
             hidden=list(wanted.hidden),
         )
 

@@ -59,6 +59,11 @@ MATCH (j:Job {tenant: $tenant})
 WHERE j.created_at > 0 AND ($state IS NULL OR j.state = $state) AND ($kind IS NULL OR j.kind = $kind)
 RETURN count(j) AS total
 """
+COUNTS = """
+CYPHER 25
+MATCH (j:Job {tenant: $tenant}) WHERE j.created_at > 0 AND ($kind IS NULL OR j.kind = $kind)
+RETURN j.state AS state, count(j) AS jobs, min(j.created_at) AS oldest
+"""
 STATUS = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now
@@ -149,6 +154,10 @@ class JobRepository(Repository):
     def count(self, state: str | None = None, kind: str | None = None) -> int:
         """Return how many jobs there are."""
         return int(self.read(COUNT, state=state, kind=kind)[0]["total"])
+
+    def counts(self, kind: str | None = None) -> dict[str, Row]:
+        """Return `{jobs, oldest}` by state, for states that jobs are in; `oldest` was made first, in epoch ms."""
+        return {row["state"]: row for row in self.read(COUNTS, kind=kind)}
 
     def status(self, memory_id: str) -> Row:
         """Return how far a memory is: `pending`, `processing`, `ready` or `failed`, with the error of the last.

@@ -7,8 +7,8 @@ from flask.views import MethodView
 from app.api import Blueprint
 from app.auth import principal
 from app.pagination import PageArgs, list_of, page, position
-from app.schemas.jobs import JobFilter, JobOut
-from app.services.jobs import job_shown_id, job_stored_id
+from app.schemas.jobs import JobCountArgs, JobCountsOut, JobFilter, JobOut
+from app.services.jobs import counts_shown, job_shown_id, job_stored_id
 from app.state import state
 from graph.jobs import JobRepository
 
@@ -42,6 +42,18 @@ class JobList(MethodView):
         filters = {"state": args.get("state"), "kind": args.get("kind")}
         rows = jobs().list(at.before, job_stored_id(at.before_id), at.offset, limit + 1, **filters)
         return page([job_shown(row) for row in rows], limit, at, lambda: jobs().count(**filters))
+
+
+@blueprint.route("/counts")
+class JobCounts(MethodView):
+    @blueprint.arguments(JobCountArgs, location="query")
+    @blueprint.response(200, JobCountsOut)
+    def get(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Count jobs by state
+
+        What grows in `queued` is more than the workers can do: start another one with `loci worker`.
+        """
+        return counts_shown(jobs().counts(args.get("kind")))
 
 
 @blueprint.route("/<job>")

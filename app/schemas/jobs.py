@@ -39,3 +39,30 @@ class JobFilter(Schema):
 
     state = Text(validate=[one_of(STATES)], metadata={"description": "Only jobs in this state."})
     kind = Text(validate=[one_of(KINDS)], metadata={"description": "Only jobs of this kind."})
+
+
+class JobCountArgs(Schema):
+    """Which jobs are counted."""
+
+    kind = Text(validate=[one_of(KINDS)], metadata={"description": "Only jobs of this kind."})
+
+
+def counted(said: str) -> fields.Integer:
+    """Return the field for a number of jobs."""
+    return fields.Integer(metadata={"description": said, "example": 3})
+
+
+class JobCountsOut(ma.Schema):
+    """How many jobs there are in each state; those that are over are forgotten after a while."""
+
+    object = fields.Constant("job_counts", metadata={"description": "Always `job_counts`."})
+    queued = counted("Wait for their time.")
+    running = counted("A worker has them, or had them when it died: then they are taken over within a minute.")
+    done = counted("Are over.")
+    failed = counted("Were given up.")
+    cancelled = counted("Were cancelled, or their memory was deleted.")
+    total = counted("All of these.")
+    waiting_since = IsoTime(
+        allow_none=True,
+        metadata={"description": "When the oldest that is not over was made; null: none waits.", "example": None},
+    )

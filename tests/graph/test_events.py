@@ -150,7 +150,7 @@ class TestPages:
     def test_what_is_looked_for_one_by_one_is_looked_for_in_steps(
         self, events: EventRepository, tell: Tell, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(queries, "REACH", 3)
+        monkeypatch.setattr(queries, "STRIDE", 3)
         iris = str(uuid4())
         tell(*["memory.created"] * 4)
         tell("memory.created", agent_id=iris)
