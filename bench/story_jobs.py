@@ -23,6 +23,9 @@ import httpx2
 from bench.story_events import SETTINGS, Killer, pages, worker_beside, workers_of
 from tests.live.server import Live, running
 
+CATCH_SECONDS, SLICE_SECONDS = 60.0, 0.05
+# Enough for several batches.
+CAUGHT = 48
 # A lease, twice, and what is left to do.
 PATIENCE_SECONDS = 300.0
 
@@ -45,6 +48,24 @@ class TakingTurns(Killer):
         self.second.wait()
         self.killed += 1
         self.second = worker_beside(self.live)
+
+    def catch(self, client: httpx2.Client) -> None:
+        """Kill both while they hold jobs, so that there is something to take over: let them work a moment at a time."""
+        until = time.monotonic() + CATCH_SECONDS
+        while time.monotonic() < until:
+            self.signal(signal.SIGCONT)
+            time.sleep(SLICE_SECONDS)
+            self.signal(signal.SIGSTOP)
+            time.sleep(SLICE_SECONDS)  # what they sent before is still answered
+            if client.get("/v2/jobs/counts").json()["running"]:
+                break
+        super().kill()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to both."""
+        for pid in (*workers_of(self.live), self.second.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 def accept(live: Live, number: int, jobs: int, into: list[dict[str, Any]]) -> None:
@@ -82,12 +103,18 @@ def tell(live: Live, jobs: int, clients: int, kill_every: float) -> dict[str, An
             threading.Thread(target=accept, args=(live, number, jobs // clients, accepted)) for number in range(clients)
         ]
         started = time.monotonic()
+        accept(live, 1_000, 1, accepted)
+        while not client.get("/v2/jobs/counts").json()["done"] and time.monotonic() - started < PATIENCE_SECONDS:
+            time.sleep(0.2)
+        killer.signal(signal.SIGSTOP)
+        accept(live, 1_001, CAUGHT, accepted)
+        killer.catch(client)
         for thread in (killer, *crowd):
             thread.start()
         for thread in crowd:
             thread.join()
-        # At least one of each was killed, however quickly all was accepted.
-        while killer.killed < 2 and time.monotonic() - started < PATIENCE_SECONDS:
+        # Each was killed while the other worked, however quickly all was accepted.
+        while killer.killed < 4 and time.monotonic() - started < PATIENCE_SECONDS:
             time.sleep(0.2)
         killer.end()
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -101,7 +128,9 @@ def tell(live: Live, jobs: int, clients: int, kill_every: float) -> dict[str, An
             told = Counter(event["data"]["id"] for event in events if event["type"] == "embedding.completed")
         ended = killer.close()
         rows = {job["id"]: job for job in listed(client)}
-        found = client.post("/v1/memories/search", json={"query": "marker0x0", "search_mode": "keyword"}).json()["data"]
+        found = client.post("/v1/memories/search", json={"query": "marker1000x0", "search_mode": "keyword"}).json()[
+            "data"
+        ]
     return {
         "accepted": accepted, "jobs": rows, "told": told, "killed": killer.killed, "seconds": took,
         "found": [hit["memory"]["id"] for hit in found], "stopped": ended,
@@ -128,6 +157,8 @@ def faults(story: dict[str, Any]) -> list[str]:
         )
     if len(story["jobs"]) != len(story["accepted"]):
         found.append(f"{len(story['jobs'])} jobs for {len(story['accepted'])} memories")
+    if not story["taken_over"]:
+        found.append("no job was taken over from a dead worker, so nothing is proved")
     if not story["found"]:
         found.append("a completed memory is not found")
     if story["stopped"] != 0:
