@@ -46,7 +46,7 @@ COUNT = "CYPHER 25 MATCH (a:Agent {tenant: $tenant}) WHERE a.created_at >= 0 RET
 # Writing what is there already changes nothing and yet takes the lock.
 LOCK = """
 CYPHER 25
-MATCH (a:Agent {tenant: $tenant, id: $id}) SET a.version = a.version
+MATCH (a:Agent {tenant: $tenant, id: $id}) SET a.created_at = a.created_at
 RETURN a.name AS name, a.description AS description, a.metadata AS metadata, a.version AS version
 """
 UPDATE = (

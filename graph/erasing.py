@@ -51,7 +51,7 @@ CYPHER 25
 UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 OPTIONAL MATCH (m)-[:IN_SESSION]->(s:Session)
-SET s.version = s.version, m.version = m.version
+SET s.created_at = s.created_at, m.created_at = m.created_at
 REMOVE s.digest, s.digest_count, s.digest_at, s.digest_method
 WITH m, wanted WHERE EXISTS { (:Memory {tenant: $tenant, id: wanted}) }
 WITH m

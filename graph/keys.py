@@ -75,7 +75,7 @@ ROTATE = (
     """
 CYPHER 25
 MATCH (old:ApiKey {account: $account, id: $id})-[:OPENS]->(t:Tenant)
-SET old.updated_at = old.updated_at
+SET old.created_at = old.created_at
 WITH old, t
 WHERE old.deprecated_at IS NULL AND old.revoked_at IS NULL AND coalesce(old.expires_at > $now, true)
 SET old.deprecated_at = $now, old.auto_revoke_at = $until, old.updated_at = $now,

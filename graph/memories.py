@@ -117,11 +117,12 @@ UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
 RETURN m.id AS id, m.EMBEDDING AS embedding
 """
-# A property set to itself locks and changes nothing: whoever then finds nothing to do leaves no trace.
+# A property set to itself locks and changes nothing: whoever then finds nothing to do leaves no trace. One that never
+# changes, because it is read before the lock is held: another's newer value would be undone.
 LOCK = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now
-SET m.version = m.version
+SET m.created_at = m.created_at
 RETURN m.content AS content, m.content_hash AS content_hash, m.metadata AS metadata, m.version AS version,
   m.importance AS importance, m.agent_id AS agent_id, m.title AS title, m.visibility AS visibility,
   m.archived AS archived, m.extraction_method AS extraction_method, m.extraction_status AS extraction_status,

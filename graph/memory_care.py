@@ -37,7 +37,7 @@ DEMOTE = (
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
-SET m.tier = m.tier
+SET m.created_at = m.created_at
 WITH m WHERE m.tier = 'warm' AND (m.importance < $low OR (m.importance <= $middling AND m.updated_at < $idle_since))
 """
     + KEEP_CHANGE
@@ -53,7 +53,7 @@ ARCHIVE = (
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (m:Memory {tenant: $tenant, id: wanted})
-SET m.tier = m.tier
+SET m.created_at = m.created_at
 WITH m WHERE m.tier = 'cold' AND NOT m.archived AND m.updated_at < $idle_since
 """
     + KEEP_CHANGE

@@ -25,7 +25,7 @@ PUT = """
 CYPHER 25
 UNWIND $rows AS row
 MATCH (m:Memory:Searchable {tenant: $tenant, id: row.memory_id})
-SET m.version = m.version
+SET m.created_at = m.created_at
 WITH m, row WHERE m.content_hash = row.content_hash
 CALL (m) {
   MATCH (old:MemoryWindow)-[:WINDOW_OF]->(m) WHERE old.slot = $slot

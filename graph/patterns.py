@@ -74,7 +74,7 @@ LOCKED = (
     """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
-SET x.version = x.version
+SET x.created_at = x.created_at
 WITH x WHERE EXISTS { (:Pattern {tenant: $tenant, id: $id}) }
 """
     + SHOWN
@@ -96,7 +96,7 @@ CALL db.create.setNodeVectorProperty(x, 'EMBEDDING', $embedding)
 DELETE = """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
-SET x.version = x.version
+SET x.created_at = x.created_at
 WITH x WHERE EXISTS { (:Pattern {tenant: $tenant, id: $id}) }
 WITH x, head(COLLECT { MATCH (x)-[:FROM]->(p:Project) RETURN p.id }) AS project_id
 DETACH DELETE x
@@ -107,7 +107,7 @@ ADOPT = (
     """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
-SET x.version = x.version
+SET x.created_at = x.created_at
 WITH x
 MATCH (p:Project {tenant: $tenant, slug: $slug})
 WITH x, p, NOT EXISTS { (p)-[:ADOPTED]->(x) } AS created
@@ -121,7 +121,7 @@ WITH x, p.id AS project_id, created
 ABANDON = """
 CYPHER 25
 MATCH (x:Pattern {tenant: $tenant, id: $id})
-SET x.version = x.version
+SET x.created_at = x.created_at
 WITH x
 MATCH (p:Project {tenant: $tenant, slug: $slug})-[r:ADOPTED]->(x)
 DELETE r

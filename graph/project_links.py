@@ -23,7 +23,7 @@ CYPHER 25
 UNWIND $slugs AS slug
 MATCH (p:Project {tenant: $tenant, slug: slug})
 WITH p ORDER BY p.id
-SET p.updated_at = p.updated_at
+SET p.created_at = p.created_at
 RETURN p.id AS id, p.slug AS slug
 """
 LINK_SHOWN = """
@@ -69,7 +69,7 @@ MATCH (:Project {tenant: $tenant, slug: $slug})-[old:DEPENDS_ON|RELATES_TO {id: 
 WITH DISTINCT startNode(old) AS p, endNode(old) AS q
 CALL (p, q) {
   UNWIND CASE WHEN p.id < q.id THEN [p, q] ELSE [q, p] END AS n
-  SET n.updated_at = n.updated_at
+  SET n.created_at = n.created_at
   RETURN count(n) AS locked
 }
 MATCH (p)-[r:DEPENDS_ON|RELATES_TO {id: $id}]->(q)

@@ -25,7 +25,7 @@ CREATE = (
 CYPHER 25
 MERGE (p:Project {tenant: $tenant, slug: $slug})
 ON CREATE SET p.id = $id, p.registered = false, p.created_at = $now, p.version = 0
-SET p.registered = p.registered
+SET p.created_at = p.created_at
 WITH p WHERE p.registered = false
 SET p += $props, p.registered = true, p.updated_at = $now, p.version = p.version + 1
 WITH p

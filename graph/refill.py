@@ -73,7 +73,7 @@ EMPTY_ABOVE = {
 # The text must still be the one that was embedded. Locked first; what has a vector by now keeps it.
 SET_VECTOR = """
 WHERE n.id = row.id
-SET n.version = n.version
+SET n.created_at = n.created_at
 WITH n, row WHERE n:Searchable AND n.content = row.content AND n.EMBEDDING IS NULL
 CALL db.create.setNodeVectorProperty(n, 'EMBEDDING', row.embedding)
 RETURN n.id AS id

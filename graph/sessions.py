@@ -91,7 +91,7 @@ END = (
     """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
-SET s.version = s.version
+SET s.created_at = s.created_at
 WITH s, s.status <> 'ended' AS ends, $summary IS NOT NULL AND coalesce(s.summary, '') <> $summary AS summed
 FOREACH (x IN CASE WHEN ends THEN [1] ELSE [] END | SET s.ended_at = $now, s.status = 'ended')
 FOREACH (x IN CASE WHEN ends OR summed THEN [1] ELSE [] END |
@@ -106,7 +106,7 @@ REOPEN = (
     """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})
-SET s.version = s.version
+SET s.created_at = s.created_at
 WITH s, s.status = 'ended' AS reopens
 FOREACH (x IN CASE WHEN reopens THEN [1] ELSE [] END |
   SET s.updated_at = $now, s.version = s.version + 1, s.status = 'active', s.ended_at = null)
@@ -118,7 +118,7 @@ WITH s, reopens
 )
 EDIT_LOCK = """
 CYPHER 25
-MATCH (s:Session {tenant: $tenant, id: $id}) SET s.version = s.version
+MATCH (s:Session {tenant: $tenant, id: $id}) SET s.created_at = s.created_at
 RETURN s.metadata AS metadata, s.title AS title, s.project AS project, s.summary AS summary, s.version AS version
 """
 UPDATE = (

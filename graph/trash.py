@@ -25,7 +25,7 @@ CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Memory {tenant: $tenant, id: wanted})
 OPTIONAL MATCH (n)-[:IN_SESSION]->(s:Session)
-SET s.version = s.version, n.version = n.version
+SET s.created_at = s.created_at, n.created_at = n.created_at
 WITH n, wanted WHERE EXISTS { (:Memory {tenant: $tenant, id: wanted}) }
 WITH n ORDER BY n.id
 """
@@ -33,7 +33,7 @@ LOCK_ENTITY = """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Entity {tenant: $tenant, id: wanted})
-SET n.version = n.version
+SET n.created_at = n.created_at
 WITH n, wanted WHERE EXISTS { (:Entity {tenant: $tenant, id: wanted}) }
 WITH n ORDER BY n.id
 """
@@ -41,7 +41,7 @@ LOCK_SESSION = """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Session {tenant: $tenant, id: wanted})
-SET n.version = n.version
+SET n.created_at = n.created_at
 WITH n, wanted WHERE EXISTS { (:Session {tenant: $tenant, id: wanted}) }
 WITH n ORDER BY n.id
 """
@@ -49,7 +49,7 @@ LOCK_DECISION = """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Decision {tenant: $tenant, id: wanted})
-SET n.version = n.version
+SET n.created_at = n.created_at
 WITH n, wanted WHERE EXISTS { (:Decision {tenant: $tenant, id: wanted}) }
 WITH n ORDER BY n.id
 """
@@ -57,7 +57,7 @@ LOCK_PATTERN = """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Pattern {tenant: $tenant, id: wanted})
-SET n.version = n.version
+SET n.created_at = n.created_at
 WITH n, wanted WHERE EXISTS { (:Pattern {tenant: $tenant, id: wanted}) }
 WITH n ORDER BY n.id
 """
@@ -65,7 +65,7 @@ LOCK_PROJECT = """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Project {tenant: $tenant, id: wanted})
-SET n.version = n.version
+SET n.created_at = n.created_at
 WITH n, wanted WHERE EXISTS { (:Project {tenant: $tenant, id: wanted}) }
 WITH n ORDER BY n.id
 """
@@ -73,7 +73,7 @@ LOCK_AGENT = """
 CYPHER 25
 UNWIND $ids AS wanted
 MATCH (n:Agent {tenant: $tenant, id: wanted})
-SET n.version = n.version
+SET n.created_at = n.created_at
 WITH n, wanted WHERE EXISTS { (:Agent {tenant: $tenant, id: wanted}) }
 WITH n ORDER BY n.id
 """

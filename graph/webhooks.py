@@ -39,7 +39,7 @@ WITH w ORDER BY w.tenant DESC, w.created_at DESC, w.id DESC SKIP $offset LIMIT $
 COUNT = "CYPHER 25 MATCH (w:Webhook {tenant: $tenant}) WHERE w.created_at >= 0 RETURN count(w) AS total"
 LOCK = """
 CYPHER 25
-MATCH (w:Webhook {tenant: $tenant, id: $id}) SET w.version = w.version
+MATCH (w:Webhook {tenant: $tenant, id: $id}) SET w.created_at = w.created_at
 RETURN w.id AS id, w.name AS name, w.url AS url, w.event_types AS event_types, w.description AS description,
   coalesce(w.include_content, false) AS include_content, coalesce(w.hidden, []) AS hidden, w.version AS version,
   w.enabled AS enabled, coalesce(w.holder, '') AS holder
@@ -73,7 +73,7 @@ RETURN w.secret AS secret, CASE WHEN w.old_secret_until > $now THEN w.old_secret
 DELETE = """
 CYPHER 25
 MATCH (w:Webhook {tenant: $tenant, id: $id})
-SET w.version = w.version
+SET w.created_at = w.created_at
 WITH w WHERE EXISTS { (:Webhook {tenant: $tenant, id: $id}) }
 OPTIONAL MATCH (d:Delivery {tenant: $tenant, webhook_id: w.id}) WHERE d.created_at >= 0
 WITH w, collect(d) AS deliveries

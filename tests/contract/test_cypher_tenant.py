@@ -120,6 +120,17 @@ def test_uniqueness_holds_inside_a_tenant_and_not_over_all() -> None:
     ] == []
 
 
+# What a property is set to is read before the lock is held: set to itself, it undoes what another transaction wrote
+# meanwhile. Only what never changes may lock.
+ITSELF = re.compile(r"\b(\w+)\.(\w+) = \1\.\2\b(?! *[-+])")
+
+
+def test_a_node_is_locked_by_what_never_changes() -> None:
+    found = {name: {prop for _, prop in ITSELF.findall(query)} for name, query in cypher.every_query().items()}
+    assert any(found.values())
+    assert {name: props - {"created_at"} for name, props in found.items() if props - {"created_at"}} == {}
+
+
 class TestTheseRulesCanFail:
     @pytest.mark.parametrize(
         "query",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -149,3 +150,21 @@ def test_closed_it_opens_again_on_the_next_call(connection: Connection) -> None:
     graph.close()
     assert graph.read("RETURN 7 AS n") == [{"n": 7}]
     graph.close()
+
+
+def test_a_lock_on_what_never_changes_undoes_nothing(graph: Graph, id: str) -> None:
+    """As repositories lock: without it the counts below would fall behind."""
+    graph.write("CREATE (:Scratch {id: $id, created_at: 1, version: 0})", id=id)
+    lock = "MATCH (s:Scratch {id: $id}) SET s.created_at = s.created_at RETURN s.version AS version"
+    add = "MATCH (s:Scratch {id: $id}) SET s.version = s.version + 1"
+
+    def repeat(query: str) -> None:
+        for _ in range(40):
+            graph.write(query, id=id)
+
+    threads = [threading.Thread(target=repeat, args=(query,)) for query in (lock, add, add)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert graph.read("MATCH (s:Scratch {id: $id}) RETURN s.version AS version", id=id) == [{"version": 80}]
