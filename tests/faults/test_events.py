@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.events import SETTINGS, consuming, delivered, delivery_faults
+from bench.story_events import faults
 from tests.live.server import running
 
 pytestmark = pytest.mark.slow
@@ -20,3 +21,4 @@ def test_a_webhook_gets_each_event_at_least_once_in_order_and_none_invented(
     assert sum(map(len, story["done"])) >= 100
     assert story["killed"] >= 1
     assert delivery_faults(story) == []
+    assert faults(story) == []
