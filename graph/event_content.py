@@ -4,14 +4,21 @@ from graph.clock import now_ms
 from graph.records import Row
 from graph.repository import Repository
 
-# Keys and webhooks are no part of it, and neither is a confidential memory, nor one that is over.
+# Keys and webhooks are no part of it, and neither is a confidential memory, nor one that is over. The name of an entity
+# that extraction made is words of memories: it is shown while one of those may be.
 CONTENT = {
     "memory": """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id}) WHERE m.expires_at > $now AND m.visibility <> 'confidential'
 RETURN m.content AS content, m.title AS title
 """,
-    "entity": "CYPHER 25 MATCH (e:Entity {tenant: $tenant, id: $id}) RETURN e.name AS name",
+    "entity": """
+CYPHER 25
+MATCH (e:Entity {tenant: $tenant, id: $id})
+WHERE coalesce(e.source, 'manual') = 'manual' OR EXISTS { (e)<-[:ABOUT]-(:Decision) }
+  OR EXISTS { (e)<-[:MENTIONS]-(m:Memory) WHERE m.expires_at > $now AND m.visibility <> 'confidential' }
+RETURN e.name AS name
+""",
     "session": """
 CYPHER 25
 MATCH (s:Session {tenant: $tenant, id: $id})

@@ -92,6 +92,30 @@ class TestWhatIsSent:
         assert receiver.got
         assert all(b"4711" not in got.raw and b"code" not in got.raw for got in receiver.got)
 
+    def test_a_name_that_only_confidential_memories_say_is_sent_to_nobody(self, post: Post, receiver: Receiver) -> None:
+        post.webhook(receiver.url, include_content=True, event_types=["entity.created", "entity.updated"])
+        hidden = post.caller.remember("Zebediah Quux told Ada", visibility="confidential", title="Marrow plan")
+        names = {one["value"] for one in hidden["entities"]}
+        assert names
+        post.happen()
+        post.send()
+        assert receiver.got
+        assert all("name" not in got.body["data"] for got in receiver.got)
+        post.caller.remember("Zebediah Quux lives in Bern")
+        post.happen(*[Happened("entity.updated", got.body["data"]["id"]) for got in receiver.got])
+        receiver.got.clear()
+        post.send()
+        told = {got.body["data"].get("name") for got in receiver.got}
+        assert "Zebediah Quux" in told
+        assert not told & {"Ada", "Marrow plan"}
+
+    def test_the_name_of_an_entity_made_by_hand_is_sent(self, post: Post, receiver: Receiver) -> None:
+        post.webhook(receiver.url, include_content=True, event_types=["entity.created"])
+        post.caller.post("/v1/entities", {"name": "Grace Hopper", "entity_type": "person"})
+        post.happen()
+        post.send()
+        assert receiver.got[0].body["data"]["name"] == "Grace Hopper"
+
     def test_what_is_gone_is_told_of_without_text(self, post: Post, receiver: Receiver) -> None:
         post.webhook(receiver.url, include_content=True, event_types=["session.updated"])
         (id,) = post.tell("session.updated")
