@@ -29,6 +29,16 @@ RETURN n.its_key AS key, n:Searchable AS searchable, CASE WHEN $vectors THEN n.E
 ORDER BY key
 """
 )
+# In the order of writing: indexes take equals in the order they came, so that an import answers as what it came from.
+MEMORIES = """
+CYPHER 25
+MATCH (n:a_label {tenant: $tenant})
+WHERE n.seq >= $seq AND CASE WHEN n.seq > $seq THEN true ELSE n.id > $after END AND it_lives
+WITH n ORDER BY n.tenant, n.seq, n.id LIMIT $limit
+RETURN n.id AS key, n:Searchable AS searchable, CASE WHEN $vectors THEN n.EMBEDDING END AS vector,
+  n {.*, tenant: null, scope_tokens: null, embedding: null, embedding_b: null} AS props
+ORDER BY n.seq, key
+"""
 # The windows of the slot in force; while the model is being changed, there are others.
 WINDOWS = """
 CYPHER 25
@@ -140,6 +150,9 @@ RETURN count(c) AS places
 """
 DROP_PLACE = "CYPHER 25 MATCH (c:Counter {tenant: $tenant, name: $name}) DELETE c"
 
+PAGES = {"Memory": MEMORIES, "MemoryWindow": WINDOWS}
+# Of a number that 64 bits hold.
+DIGITS = 19
 BATCH = 1_000
 IMPORT = "import "
 
@@ -155,14 +168,17 @@ class TransferRepository(Slotted):
         return {label: int(self.read(labels.of_label(COUNT, label), **given)[0]["total"]) for label in TRANSFERRED}
 
     def nodes(self, label: str, after: str, limit: int, *, vectors: bool) -> Rows:
-        """Return `{key, searchable, vector, props}` of the nodes next above a key, in the order of their keys.
+        """Return `{key, searchable, vector, props}` of the nodes next above a key; memories in the order of writing.
 
         `props` are without tenant, vectors and the words of the text index that follow from the tenant. A window also
         has `of`, the id of its memory.
         """
-        query = labels.of_label(labels.in_slot(WINDOWS if label == "MemoryWindow" else NODES, self.slot), label)
-        given = {"after": after, "limit": limit, "vectors": vectors, "slot": self.slot}
-        rows = self.read(query, now=now_ms(), never=NEVER, **given)
+        query = labels.of_label(labels.in_slot(PAGES.get(label, NODES), self.slot), label)
+        number = after[:DIGITS] if label == "Memory" else ""
+        given = {"after": after[len(number) :], "seq": int(number) if number.isdecimal() else 0, "limit": limit}
+        rows = self.read(query, vectors=vectors, slot=self.slot, now=now_ms(), never=NEVER, **given)
+        if label == "Memory":
+            rows = [{**row, "key": f"{row['props']['seq']:0{DIGITS}d}{row['key']}"} for row in rows]
         return [{**row, "props": _told(row["props"])} for row in rows]
 
     def links(self, label: str, after: str, limit: int) -> Rows:

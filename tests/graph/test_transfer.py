@@ -25,11 +25,16 @@ STAYS = {
 }  # fmt: skip
 
 
+PER_LABEL = (
+    transfer.COUNT, transfer.NODES, transfer.MEMORIES, transfer.WINDOWS, transfer.FOLLOWED, transfer.KNOWN,
+    transfer.TAKEN, transfer.CREATE,
+)  # fmt: skip
+
+
 def every_statement() -> Iterator[str]:
     """Yield each statement as it is sent."""
     for label in TRANSFERRED:
-        for query in (transfer.COUNT, transfer.NODES, transfer.WINDOWS, transfer.FOLLOWED, transfer.KNOWN,
-                      transfer.TAKEN, transfer.CREATE):  # fmt: skip
+        for query in PER_LABEL:
             yield labels.of_label(labels.in_slot(query, "a"), label)
     for link, rule in LINKS.items():
         yield labels.of_link(transfer.MAKING[rule], link)
@@ -54,9 +59,9 @@ class TestStatements:
     @pytest.mark.parametrize("label", TRANSFERRED)
     def test_read_a_page_by_its_key(self, label: str, connection: Connection, caller: Caller) -> None:
         given = {"tenant": caller.tenant, "after": "", "limit": 10, "now": now_ms(), "never": NEVER}
-        for text in (transfer.WINDOWS if label == "MemoryWindow" else transfer.NODES, transfer.FOLLOWED):
+        for text in (transfer.PAGES.get(label, transfer.NODES), transfer.FOLLOWED):
             query = labels.of_label(labels.in_slot(text, "a"), label)
-            assert reads_a_page(connection, query, vectors=True, slot="a", types=[], **given)
+            assert reads_a_page(connection, query, vectors=True, slot="a", types=[], seq=0, **given)
 
 
 class TestTables:
