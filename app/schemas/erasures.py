@@ -81,8 +81,10 @@ class ErasureOut(ma.Schema):
 class ReceiptIn(Schema):
     """A receipt to check."""
 
-    receipt = Text(20_000, required=True, metadata={"description": "As it was given.", "example": '{"by":"agent"}'})
-    signature = Text(200, required=True, metadata={"description": "As it was given.", "example": "c2ln"})
+    receipt = Text(
+        20_000, required=True, blank=False, metadata={"description": "As it was given.", "example": '{"by":"agent"}'}
+    )
+    signature = Text(200, required=True, blank=False, metadata={"description": "As it was given.", "example": "c2ln"})
 
 
 class ReceiptOut(ma.Schema):
