@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from graph.clock import now_ms
 from graph.driver import Transaction
 from graph.records import Ids, Row
 from graph.repository import Repository
@@ -30,7 +31,7 @@ CALL (d) {
   RETURN o, 'SUPERSEDES' AS type, 1 AS turn, true AS along, false AS crowded ORDER BY o.id LIMIT $fan
  UNION ALL
   MATCH (d)-[:BASED_ON]->(o:Memory)
-  WHERE $wide
+  WHERE $wide AND o.expires_at > $now
   RETURN o, 'BASED_ON' AS type, 2 AS turn, true AS along, false AS crowded ORDER BY o.id LIMIT $fan
  UNION ALL
   MATCH (d)-[:ABOUT]->(o:Entity)
@@ -165,7 +166,7 @@ class ImpactRepository(Repository):
         common: dict[str, Any] = {"fan": FAN}
         rows: list[Row] = []
         if ids := of("decision"):
-            rows += self.read(FROM_DECISIONS, ids=ids, wide=wide, most=CROWDED, **common)
+            rows += self.read(FROM_DECISIONS, ids=ids, wide=wide, most=CROWDED, now=now_ms(), **common)
         if ids := of("memory"):
             rows += self.read(FROM_MEMORIES, ids=ids, **common)
         if ids := of("entity"):

@@ -1,8 +1,10 @@
 """What decisions rest on, what they depend on, their chains, and what falls with them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from tests.callers import Caller, error_of
 from tests.resources.test_decisions import MCP, again, at_once, decide, ids
@@ -259,3 +261,13 @@ class TestImpact:
         decide(caller, "b", memory_ids=[memory])
         node = impact(caller, a)["data"][0]["path"]["nodes"][1]
         assert node == {"id": memory, "type": "memory", "name": "(confidential)"}
+
+    def test_leads_over_no_memory_that_has_expired(self, caller: Caller) -> None:
+        soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        ground = caller.remember("zyxo ground of both", expires_at=soon)["id"]
+        one, other = (decide(caller, title=title, memory_ids=[ground]) for title in ("The one", "The other"))
+        assert fallen(impact(caller, one)) == {other["title"]: (2, False)}
+        with time_machine.travel(datetime.now(UTC) + timedelta(hours=2)):
+            found = caller.get(f"/v1/decisions/{one['id']}/impact")
+            assert found.get_json()["data"] == []
+            assert "zyxo" not in found.get_data(as_text=True)
