@@ -20,7 +20,8 @@ CREATE = (
 CYPHER 25
 CREATE (w:Webhook {tenant: $tenant, id: $id, name: $name, url: $url, event_types: $event_types, enabled: $enabled,
   description: $description, include_content: $include_content, hidden: $hidden, holder: $none, due_at: $never,
-  secret: $secret, old_secret: $none, old_secret_until: 0, created_at: $now, updated_at: $now, version: 1})
+  secret: $secret, old_secret: $none, old_secret_until: 0, told_from: datetime.realtime().epochMillis, created_at: $now,
+  updated_at: $now, version: 1})
 WITH w
 """
     + SHOWN

@@ -57,6 +57,13 @@ class TestWhatIsSent:
             with pytest.raises(WebhookVerificationError):
                 Webhook(SECRET).verify(receiver.got[1].raw, receiver.got[1].headers)
 
+    def test_a_webhook_made_by_a_host_whose_clock_is_ahead_misses_nothing(self, post: Post, receiver: Receiver) -> None:
+        with forward(minutes=5):
+            post.webhook(receiver.url)
+        ids = post.tell("memory.created")
+        post.send()
+        assert about(receiver) == ids
+
     def test_a_test_event_arrives_and_is_tried_once(self, post: Post, receiver: Receiver) -> None:
         webhook = post.webhook(receiver.url, event_types=["memory.deleted"])
         path = f"/v1/webhooks/{webhook['id']}/test"
