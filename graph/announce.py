@@ -12,7 +12,8 @@ from graph.labels import NEVER, NONE
 WAITING = "CYPHER 25 MATCH (e:Event) WHERE e.waiting = true AND e.at > 0 RETURN e.id AS id LIMIT 1"
 # Looked at twice: a change that an event of the first look was built on had committed before that event did, so the
 # second look cannot miss it, even where the first had passed its place already. The webhook is locked before its
-# delivery is made, and so does whoever finds that nothing is left to be sent: neither can miss the other.
+# delivery is made, and so does whoever finds that nothing is left to be sent: neither can miss the other. `told_from`
+# is by the clock that events have: a host whose own is ahead would keep the first events from its webhooks.
 ANNOUNCE = """
 CYPHER 25
 MERGE (g:JobGate {name: 'events'})
@@ -41,8 +42,8 @@ REMOVE e.waiting
 WITH e, number
 CALL (e, number) {
   MATCH (w:Webhook {tenant: e.tenant})
-  WHERE w.created_at <= e.created_at AND w.enabled AND (size(w.event_types) = 0 OR e.type IN w.event_types)
-    AND NOT e.noun IN coalesce(w.hidden, [])
+  WHERE coalesce(w.told_from, w.created_at) <= e.created_at AND w.enabled
+    AND (size(w.event_types) = 0 OR e.type IN w.event_types) AND NOT e.noun IN coalesce(w.hidden, [])
   SET w.touched_at = $now
   CREATE (d:Delivery {tenant: e.tenant, id: randomUUID(), name: e.type, webhook_id: w.id, event_id: e.id,
     event_type: e.type, number: number, state: 'pending', attempts: 0, next_attempt_at: $now, error: $none,
