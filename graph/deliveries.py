@@ -48,7 +48,15 @@ MATCH (d:Delivery {tenant: $tenant, webhook_id: $webhook_id, state: $state})
 WHERE d.created_at >= $since AND d.created_at < $until
 """
 COUNT_RANGE = RANGE + " RETURN count(d) AS total"
-IN_RANGE = RANGE + " RETURN d.id AS id ORDER BY d.created_at, id LIMIT $limit"
+# One of each event: batches know nothing of one another.
+IN_RANGE = (
+    RANGE
+    + """
+WITH d ORDER BY d.created_at, d.id LIMIT $limit
+WITH d.event_id AS event_id, min(d.created_at) AS first, collect(d.id)[0] AS id
+RETURN id ORDER BY first, id
+"""
+)
 # Once for an event, however often it was sent, and not where it is on its way already.
 RESEND_MANY = (
     """

@@ -49,7 +49,8 @@ def resend_range(parts: State, caller: Principal, webhook_id: str, body: Row) ->
     # What is sent again now is not in the range, however long this takes.
     since, until = body["since"], min(body.get("until") or now_ms(), now_ms())
     if until < since:
-        raise invalid("until", "must not be before `since`")
+        named, wrong = ("until", "must not be before `since`") if "until" in body else ("since", "must not be to come")
+        raise invalid(named, wrong)
     total = deliveries.count_range(webhook_id, since, until, body["state"])
     if total > MOST_RESENT:
         raise invalid("since", f"covers {total} deliveries, and at most {MOST_RESENT} are sent again by one call")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from graph.deliveries import DeliveryRepository
 from tests.callers import Caller, error_of
 from tests.post_office import Post
 from tests.receiver import Receiver, Reply
@@ -117,12 +118,34 @@ class TestRedeliverRange:
         assert [got.body["data"]["id"] for got in receiver.got] == ids * 2
         assert again(post, webhook, state="delivered") == 3, "each event once, however often it was sent"
 
+    def test_each_event_goes_once_although_batches_send_it(
+        self, post: Post, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("graph.deliveries.BATCH", 1)
+        webhook = post.webhook(receiver.url)
+        post.tell("memory.created")
+        post.send()
+        (old,) = post.deliveries(webhook)
+        post.caller.post(f"/v1/webhooks/{webhook['id']}/deliveries/{old['id']}/redeliver")
+        post.send()
+        # Between two batches a worker may have sent what the first one made.
+        sent = DeliveryRepository._resend
+
+        def slowly(self: DeliveryRepository, webhook_id: str, ids: list[str]) -> int:
+            made = sent(self, webhook_id, ids)
+            post.send()
+            return made
+
+        monkeypatch.setattr(DeliveryRepository, "_resend", slowly)
+        assert again(post, webhook, state="delivered") == 1
+        assert len(receiver.got) == 3
+
     @pytest.mark.parametrize(
         ("body", "field"),
         [
             ({}, "since"),
             ({"since": "yesterday"}, "since"),
-            ({"since": LATER}, "until"),
+            ({"since": LATER}, "since"),
             ({"since": LONG_AGO, "state": "pending"}, "state"),
             ({"since": LONG_AGO, "until": "2019-01-01T00:00:00Z"}, "until"),
         ],
