@@ -109,7 +109,7 @@ CALL (j) {
 WITH j, failed
 """
     + SHOWN
-    + ", failed"
+    + ", failed, j.payload AS payload"
 )
 # What the memories of some jobs say now.
 SUBJECTS = """
@@ -184,7 +184,9 @@ class JobRepository(Repository):
         self.write(RETRY, id=id, holder=holder, run_at=run_at, error=error, now=now_ms())
 
     def cancel(self, id: str) -> Row:
-        """Cancel a job that has not begun, and return it; one that has stays as it is.
+        """Cancel a job that has not begun, and return it with its `payload` and the memories that `failed` by that.
+
+        One that has begun stays as it is.
 
         Raises:
             NotFound: no such job.

@@ -8,7 +8,7 @@ from app.api import Blueprint
 from app.auth import principal
 from app.pagination import PageArgs, list_of, page, position
 from app.schemas.jobs import JobCountArgs, JobCountsOut, JobFilter, JobOut
-from app.services.jobs import counts_shown, job_shown_id, job_stored_id
+from app.services.jobs import cancel_job, counts_shown, job_shown_id, job_stored_id
 from app.state import state
 from graph.jobs import JobRepository
 
@@ -77,4 +77,4 @@ class JobCancel(MethodView):
 
         A job that runs or is over is returned as it is: look at `state`.
         """
-        return job_shown(jobs().cancel(job_stored_id(job)))
+        return job_shown(cancel_job(state(), principal(), job_stored_id(job)))

@@ -6,6 +6,7 @@ from typing import Any
 from app.auth import Principal
 from app.errors import invalid
 from app.outbound import Refused, check_url
+from app.services.callbacks import call_back
 from app.services.refer import NOBODY, agent_named
 from app.services.remember import EMBED, content_hash, draft, job, write
 from app.state import State
@@ -42,6 +43,9 @@ def accept(parts: State, caller: Principal, body: dict[str, Any]) -> Accepted:
         except Refused as error:
             raise invalid("webhook_url", str(error)) from error
     if twin := _same_text(parts, caller, body):
+        # Only what is complete is found, so whoever is to be called is called at once.
+        if body.get("webhook_url"):
+            parts.graph.transaction(lambda tx: call_back(parts, caller, tx, body, twin, "ready"))
         return Accepted(twin, "", True)
     parts.ledger.quota.admit(parts, caller, 1)
     made = draft(parts, body)

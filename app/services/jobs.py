@@ -3,7 +3,14 @@
 import uuid
 from typing import Any
 
+import orjson
+
+from app.auth import Principal
 from app.schemas.jobs import STATES
+from app.services.callbacks import call_back
+from app.state import State
+from graph.driver import Transaction
+from graph.jobs import JobRepository
 from graph.records import Row
 
 PREFIX = "arq:"
@@ -21,6 +28,23 @@ def job_stored_id(text: str) -> str:
         return str(uuid.UUID(hex=text.removeprefix(PREFIX)))
     except ValueError:
         return text
+
+
+def cancel_job(parts: State, caller: Principal, id: str) -> Row:
+    """Cancel a job that has not begun, and return it; whoever waits to be called back hears that its memory failed.
+
+    Raises:
+        NotFound: no such job.
+    """
+
+    def work(tx: Transaction) -> Row:
+        row = JobRepository(parts.graph, caller, tx).cancel(id)
+        for memory in row["failed"]:
+            told = orjson.loads(row["payload"])
+            call_back(parts, caller, tx, told, memory["id"], "failed", "its job was cancelled")
+        return row
+
+    return parts.graph.transaction(work)
 
 
 def counts_shown(found: dict[str, Row]) -> dict[str, Any]:

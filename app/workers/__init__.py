@@ -40,16 +40,18 @@ from app.workers import (
 
 @dataclass(frozen=True)
 class Loop:
-    """One background loop: `work` does a bounded piece and returns whether more is waiting."""
+    """One background loop: `work` does a bounded piece and returns whether more is waiting; `finish` waits, at the end,
+    for what it left to threads of its own."""
 
     name: str
     every_seconds: float
     work: Callable[[State], bool]
+    finish: Callable[[State], None] = lambda parts: None
 
 
 LOOPS = (
     Loop("announce", 0.2, announce.work),
-    Loop("deliver", 0.2, deliver.work),
+    Loop("deliver", 0.2, deliver.work, deliver.work.finish),
     Loop("embed_pending", 0.25, embed_pending.work),
     Loop("imports", 1.0, imports.work),
     Loop("purge_jobs", 300.0, purge_jobs.work),

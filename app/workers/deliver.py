@@ -7,6 +7,7 @@ sent something twice, with the same id, and has lost nothing.
 
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import httpx2
 import structlog
@@ -20,6 +21,7 @@ from app.outbound import guarded_client
 from app.services.sending import Answer, attempt, body_of, headers_of, outcome_of, pause
 from app.services.webhooks import opened
 from app.state import State
+from app.stopping import STOPPING
 from graph.delivery_queue import Endpoints
 from graph.errors import GraphError
 from graph.event_content import EventContentRepository
@@ -108,7 +110,7 @@ class Deliverer:
             return False
         known, waiting = found
         for delivery in waiting:
-            if time.monotonic() > ends or not due(known, delivery):
+            if STOPPING.is_set() or time.monotonic() > ends or not due(known, delivery):
                 return False
             answer, at = self.tell(parts, known, delivery)
             wait_for = None if final(known, delivery, answer) else self.pause(parts, delivery, answer)
@@ -151,6 +153,14 @@ class Deliverer:
             seconds = settings.webhook_timeout
             self.client = guarded_client(settings.outbound_networks, seconds=seconds, packed=True)
         return self.client
+
+    def finish(self, parts: State) -> None:
+        """Wait for the attempts under way, so that no other worker takes them for those of a dead one."""
+        queue = Endpoints(parts.graph, self.holder, self.lease_ms)
+        while wait(self.running, WAIT_SECONDS, FIRST_COMPLETED).not_done:
+            self.running = {turn: endpoint for turn, endpoint in self.running.items() if not turn.done()}
+            with suppress(GraphError):
+                self.beat(queue)
 
     def close(self) -> None:
         """Finish what is under way."""

@@ -10,6 +10,7 @@ import structlog
 from app.embeddings import EmbedderError
 from app.space_watch import SpaceWatch
 from app.state import State
+from app.stopping import STOPPING
 from app.workers import LOOPS, Loop
 from graph.errors import GraphError
 
@@ -23,6 +24,7 @@ def run(parts: State) -> None:
     stop = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
+        STOPPING.set()
         stop.set()
 
     signal.signal(signal.SIGTERM, end)
@@ -37,6 +39,8 @@ def run(parts: State) -> None:
         pass
     for thread in threads:
         thread.join()
+    for loop in LOOPS:
+        loop.finish(watch.parts)
 
 
 def repeat(loop: Loop, watch: SpaceWatch, stop: threading.Event) -> None:

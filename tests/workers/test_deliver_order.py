@@ -192,6 +192,33 @@ class TestLeases:
         assert loops["deliver"].every_seconds <= 0.25
 
 
+class TestTheEnd:
+    def test_a_worker_that_is_stopped_finishes_what_it_sends_and_begins_nothing(
+        self, post: Post, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        webhook = post.webhook(receiver.url)
+        gate, stopping = threading.Event(), threading.Event()
+        monkeypatch.setattr("app.workers.deliver.STOPPING", stopping)
+        receiver.replies = [Reply(gate=gate)]
+        post.tell(*["memory.created"] * 3)
+        worker = Deliverer(lease_ms=600)
+        (endpoint,) = post.lease(worker)
+        worker.running[worker.threads_ready().submit(worker.turn, post.parts, endpoint)] = endpoint
+        receiver.wait(1)
+        stopping.set()
+        ending = threading.Thread(target=worker.finish, args=(post.parts,))
+        ending.start()
+        with forward(seconds=5):
+            ending.join(1)
+            assert ending.is_alive()
+            (held,) = post.parts.graph.read(HOLDER, tenant=post.caller.tenant, id=webhook["id"])
+            assert held["due_at"] > now_ms(), "its lease is lengthened until it is over"
+        gate.set()
+        ending.join()
+        worker.close()
+        assert sorted(row["state"] for row in post.deliveries(webhook)) == ["delivered", "pending", "pending"]
+
+
 class TestMeanwhile:
     def test_nothing_more_is_sent_to_a_webhook_that_is_deleted(self, post: Post, receiver: Receiver) -> None:
         webhook = post.webhook(receiver.url)
@@ -256,6 +283,26 @@ class TestCallbacks:
                 post.send()
         assert len(receiver.got) == 2
 
+    def test_it_is_called_when_the_job_is_cancelled(self, post: Post, receiver: Receiver) -> None:
+        answer = accepted(post.caller, "never to be embedded", receiver.url)
+        for _ in "ab":
+            assert post.caller.post(f"/v2/jobs/{answer['job_id']}/cancel").get_json()["state"] == "cancelled"
+        post.send()
+        (got,) = receiver.got
+        assert got.body["data"] == {
+            "object": "memory", "id": answer["id"], "status": "failed", "error": "its job was cancelled"
+        }  # fmt: skip
+
+    def test_it_is_called_at_once_for_a_memory_that_was_there(self, post: Post, receiver: Receiver) -> None:
+        first = accepted(post.caller, "Ada keeps a zorblat", receiver.url, deduplicate=True)
+        post.complete()
+        post.send()
+        assert about(receiver) == [first["id"]]
+        ready = accepted(post.caller, "Ada keeps a zorblat", receiver.url, deduplicate=True)
+        assert (ready["id"], ready["status"], ready["estimated_completion_seconds"]) == (first["id"], "ready", 0)
+        post.send()
+        assert about(receiver) == [first["id"]] * 2
+
     def test_it_is_called_when_the_memory_has_failed(self, post: Post, receiver: Receiver) -> None:
         answer = accepted(post.caller, "a poisoned text", receiver.url)
         for _ in range(6):
@@ -271,8 +318,8 @@ class TestCallbacks:
         assert "embedding model" in got.body["data"]["error"]
 
 
-def accepted(caller: Caller, content: str, url: str) -> dict[str, Any]:
+def accepted(caller: Caller, content: str, url: str, **fields: Any) -> dict[str, Any]:
     """Accept a memory that is to be called back."""
-    response = caller.post("/v2/memories", {"content": content, "agent_id": "iris", "webhook_url": url})
+    response = caller.post("/v2/memories", {"content": content, "agent_id": "iris", "webhook_url": url, **fields})
     assert response.status_code == 202, response.get_json()
     return dict(response.get_json())
