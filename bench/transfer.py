@@ -112,7 +112,7 @@ def compared(asked: list[str], before: Any, after: Any) -> bool:
     for question, a, b in zip(asked, said, told, strict=True):
         if a != b:
             print(f"  differs  {question}: {sorted(set(a) - set(b))} / {sorted(set(b) - set(a))}")
-    return mine == theirs and same == len(asked)
+    return bool(mine == theirs and same == len(asked))
 
 
 def main() -> None:
