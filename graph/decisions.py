@@ -95,7 +95,7 @@ COUNTS = {
 LOCK = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
-SET d.version = d.version
+SET d.created_at = d.created_at
 WITH d WHERE EXISTS { (:Decision {tenant: $tenant, id: $id}) }
 """
 LOCKED = LOCK + SHOWN
@@ -103,9 +103,17 @@ LOCKED = LOCK + SHOWN
 TOLD = """
 RETURN d.id AS id, d.agent_id AS agent_id, d.session_id AS session_id, d.project_id AS project_id, d.version AS version
 """
+# Set before the status changes: which one it was and until when, oldest first, of the last 1,000 times;
+# `graph.decision_moments` reads it.
+KEEP_STATUS = """
+SET d.was_status = (coalesce(d.was_status, []) + d.status)[-1000..],
+  d.was_until = (coalesce(d.was_until, []) + $now)[-1000..]
+"""
 UPDATE = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
+FOREACH (x IN CASE WHEN $changes.status <> d.status THEN [1] ELSE [] END |
+""" + KEEP_STATUS + """)
 SET d += $changes, d.updated_at = $now, d.version = d.version + 1
 """ + TOLD  # fmt: skip
 SET_VECTOR = """
@@ -120,6 +128,7 @@ CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
 MATCH (new:Decision {tenant: $tenant, id: $new_id})
 CREATE (new)-[:SUPERSEDES {from: $now, to: $never}]->(d)
+""" + KEEP_STATUS + """
 SET d.status_before = d.status, d.status = 'superseded', d.current = false, d.superseded_at = $now,
   d.updated_at = $now, d.version = d.version + 1
 """ + TOLD + ", new.id AS superseded_by"  # fmt: skip
@@ -133,7 +142,9 @@ OPTIONAL MATCH (d)-[:SUPERSEDES]->(older:Decision)
 FOREACH (x IN CASE WHEN newer IS NOT NULL AND older IS NOT NULL THEN [1] ELSE [] END |
   CREATE (newer)-[:SUPERSEDES {from: $now, to: $never}]->(older))
 FOREACH (x IN CASE WHEN newer IS NULL AND older IS NOT NULL THEN [1] ELSE [] END |
-  SET older.status = coalesce(older.status_before, 'active'),
+  SET older.was_status = (coalesce(older.was_status, []) + older.status)[-1000..],
+    older.was_until = (coalesce(older.was_until, []) + $now)[-1000..],
+    older.status = coalesce(older.status_before, 'active'),
     older.current = coalesce(older.status_before, 'active') <> 'reverted', older.superseded_at = $never,
     older.updated_at = $now, older.version = older.version + 1)
 WITH d, older, newer, coalesce(newer, older) AS heir

@@ -16,7 +16,7 @@ from graph.slotted import Slotted
 TAKE = """
 CYPHER 25
 MATCH (t:Trashed {tenant: $tenant, id: $id})
-SET t.version = t.version
+SET t.created_at = t.created_at
 WITH t WHERE EXISTS { (:Trashed {tenant: $tenant, id: $id}) } AND (t.expires_at > $now OR t.state = 'restoring')
 RETURN t.noun AS noun, t.data AS data, t.state AS state, t.expires_at AS expires_at
 """
@@ -183,7 +183,7 @@ ENCHAIN = """
 CYPHER 25
 MATCH (m:Memory {tenant: $tenant, id: $id})-[:IN_SESSION]->(s:Session)
 WHERE NOT EXISTS { (m)-[:NEXT]-() } AND NOT EXISTS { (s)-[:LAST]->(m) }
-SET s.version = s.version
+SET s.created_at = s.created_at
 WITH m, s
 CALL (m, s) {
   OPTIONAL MATCH (p:Memory {tenant: $tenant, session_id: s.id})
@@ -221,6 +221,7 @@ MATCH (new:Memory)-[:SUPERSEDES]->(m)-[:SUPERSEDES]->(old:Memory)
 MATCH (new)-[over:SUPERSEDES]->(old)
 DELETE over
 """
+# What a decision had replaced, and nobody touched while it was in the trash, is replaced as if it had never been away.
 OPEN_DECISION_GAP = """
 CYPHER 25
 MATCH (d:Decision {tenant: $tenant, id: $id})
@@ -236,12 +237,19 @@ CALL (d) {
 }
 CALL (d) {
   MATCH (d)-[r:SUPERSEDES]->(old:Decision) WHERE old.status <> 'superseded'
-  SET old.status_before = old.status, old.status = 'superseded', old.current = false, old.superseded_at = r.from,
+  WITH r, old, coalesce(old.was_status[-1] = 'superseded' AND old.status = old.status_before, false) AS untouched
+  SET old.was_status = CASE WHEN untouched THEN old.was_status[..-1]
+      ELSE (coalesce(old.was_status, []) + old.status)[-1000..] END,
+    old.was_until = CASE WHEN untouched THEN old.was_until[..-1]
+      ELSE (coalesce(old.was_until, []) + $now)[-1000..] END,
+    old.status_before = old.status, old.status = 'superseded', old.current = false, old.superseded_at = r.from,
     old.updated_at = $now, old.version = old.version + 1
 }
 CALL (d) {
   WITH d WHERE d.status = 'superseded' AND NOT EXISTS { (:Decision)-[:SUPERSEDES]->(d) }
-  SET d.status = coalesce(d.status_before, 'active'), d.current = coalesce(d.status_before, 'active') <> 'reverted',
+  SET d.was_status = (coalesce(d.was_status, []) + d.status)[-1000..],
+    d.was_until = (coalesce(d.was_until, []) + $now)[-1000..],
+    d.status = coalesce(d.status_before, 'active'), d.current = coalesce(d.status_before, 'active') <> 'reverted',
     d.superseded_at = $never
 }
 """

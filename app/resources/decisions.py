@@ -30,24 +30,31 @@ from app.schemas.decisions import (
     MemoryUnlink,
 )
 from app.schemas.memories import MemoryOut
+from app.schemas.moments import AsOfArgs
 from app.services.decisions import amend, check, decide, impact, revert
 from app.services.forget import delete_decision
 from app.services.refer import agent_named, project_named
 from app.state import state
 from graph.decision_links import DecisionLinkRepository
+from graph.decision_moments import DecisionMomentRepository
 from graph.decisions import DecisionRepository
 from graph.records import Rows
 
 blueprint = Blueprint("decisions", __name__, url_prefix="/v1/decisions", description="What was chosen, and why.")
 
 
-class DecisionListArgs(PageArgs, DecisionFilter):
+class DecisionListArgs(PageArgs, DecisionFilter, AsOfArgs):
     """Query arguments of the list."""
 
 
 def decisions() -> DecisionRepository:
     """Return the repository for the caller's tenant."""
     return DecisionRepository(state().graph, principal())
+
+
+def decisions_of(args: dict[str, Any]) -> DecisionRepository | DecisionMomentRepository:
+    """Return the repository of today, or that of the moment `as_of` where loaded query arguments name one."""
+    return DecisionMomentRepository(state().graph, principal(), args["as_of"]) if "as_of" in args else decisions()
 
 
 def links() -> DecisionLinkRepository:
@@ -63,7 +70,8 @@ class DecisionList(MethodView):
         """List decisions, newest first
 
         Superseded and reverted ones are in it: filter by `status` for those in force. A project or agent nobody has
-        gives an empty list.
+        gives an empty list. With `as_of` it is the list of that moment: statuses and links as they were, texts as they
+        are.
         """
         at, limit = position(args), args["limit"]
         filters = {
@@ -74,8 +82,9 @@ class DecisionList(MethodView):
             "tags": args.get("tags", []),
             "every_tag": args["tags_match"] == "all",
         }
-        rows = decisions().list(at.before, at.before_id, at.offset, limit + 1, filters)
-        return page([shown(row) for row in rows], limit, at, lambda: decisions().count(filters))
+        found = decisions_of(args)
+        rows = found.list(at.before, at.before_id, at.offset, limit + 1, filters)
+        return page([shown(row) for row in rows], limit, at, lambda: found.count(filters))
 
     @blueprint.arguments(DecisionCreate)
     @blueprint.response(201, DecisionOut)
@@ -105,14 +114,15 @@ class DecisionChecking(MethodView):
 
 @blueprint.route("/<decision_id>")
 class DecisionItem(MethodView):
+    @blueprint.arguments(AsOfArgs, location="query")
     @blueprint.response(200, DecisionOut)
     @blueprint.alt_response(404, "NotFoundError")
-    def get(self, decision_id: str) -> dict[str, Any]:
-        """Get one decision
+    def get(self, args: dict[str, Any], decision_id: str) -> dict[str, Any]:
+        """Get one decision, or with `as_of` its status and links as they were, with the texts of today
 
-        404 when there is none, or when it belongs to another tenant.
+        404 when there is none, when it was recorded later, or when it belongs to another tenant.
         """
-        return shown(decisions().get(decision_id))
+        return shown(decisions_of(args).get(decision_id))
 
     @blueprint.arguments(DecisionUpdate)
     @blueprint.response(200, DecisionOut)

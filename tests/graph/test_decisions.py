@@ -103,6 +103,19 @@ class TestRepository:
             decide(parts, caller, {**body, "title": "newer"}, old)  # type: ignore[arg-type]
         assert len(DecisionRepository(parts.graph, caller).chain(old)) == 2
 
+    def test_keeps_the_last_thousand_statuses(self, parts: State, caller: Caller) -> None:
+        id = record(parts, caller, "Use one database")
+        decisions = DecisionRepository(parts.graph, caller)
+        was = {"was_status": ["experimental"] * 1000, "was_until": list(range(1000))}
+        decisions.update(id, was)
+        decisions.update(id, {"status": "reverted"})
+        query = (
+            "CYPHER 25 MATCH (d:Decision {tenant: $tenant, id: $id}) RETURN d.was_status AS was, d.was_until AS until"
+        )
+        (row,) = parts.graph.read(query, tenant=caller.tenant, id=id)
+        assert row["was"] == ["experimental"] * 999 + ["active"]
+        assert row["until"][:-1] == list(range(1, 1000))
+
     def test_lists_use_an_index_for_their_order(self, graph: Graph, caller: Caller) -> None:
         names = {row["name"] for row in graph.read("SHOW INDEXES YIELD name, state WHERE state = 'ONLINE' RETURN name")}
         assert {f"decision_of_{what}" for what in ("project", "agent", "session", "status")} <= names

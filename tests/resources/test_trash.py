@@ -188,6 +188,30 @@ class TestRestore:
             restored(keeper, id)
         assert graph.read(CHAIN, tenant=keeper.tenant) == chain
 
+    @pytest.mark.parametrize("touched", [False, True])
+    def test_a_decision_takes_the_place_of_another_again(self, keeper: Caller, touched: bool) -> None:
+        words = {"title": "Keep the queue", "rationale": "One thing less to run"}
+        old = keeper.post("/v1/decisions", words).get_json()["id"]
+        new = keeper.post(f"/v1/decisions/{old}/supersede", {**words, "title": "Run a broker"}).get_json()["id"]
+        start = datetime.now(UTC)
+
+        def after(minutes: int, act: Callable[[], Any]) -> None:
+            with time_machine.travel(start + timedelta(minutes=minutes), tick=False):
+                act()
+
+        after(1, lambda: keeper.delete(f"/v1/decisions/{new}"))
+        if touched:
+            after(2, lambda: keeper.post(f"/v1/decisions/{old}/revert"))
+        after(3, lambda: restored(keeper, new))
+        with time_machine.travel(start + timedelta(minutes=4), tick=False):
+            moments = [(start + timedelta(minutes=minutes)).timestamp() for minutes in range(4)]
+            path = f"/v1/decisions/{old}"
+            found = [keeper.get(path, query_string={"as_of": moment}).get_json() for moment in moments]
+        between = ["active", "reverted"] if touched else ["superseded"] * 2
+        assert [row["status"] for row in found] == ["superseded", *between, "superseded"]
+        for row in found:
+            assert row["superseded_by"] == (new if row["status"] == "superseded" else None)
+
     def test_search_finds_it_again_by_its_words_and_in_its_windows(self, keeper: Caller) -> None:
         long = " ".join(f"Paragraph {number} tells of harbours and cranes." for number in range(120))
         id = keeper.remember(f"{long} {FACT}")["id"]
