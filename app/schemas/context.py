@@ -28,8 +28,7 @@ class ContextIn(SearchFilter):
     )
     as_of = Past(
         metadata={
-            "description": "Build it as at this moment, with texts as they were, and decisions in force that were made "
-            "by then."
+            "description": "Build it as at this moment, with texts as they were, and the decisions in force then."
         }
     )
 
@@ -111,8 +110,7 @@ class ContextBuildIn(SearchFilter):
     )
     as_of = Past(
         metadata={
-            "description": "Build it as at this moment, with texts as they were, and decisions in force that were made "
-            "by then."
+            "description": "Build it as at this moment, with texts as they were, and the decisions in force then."
         }
     )
 

@@ -80,6 +80,8 @@ class Around:
 def around(parts: State, caller: Principal, memories: Sequence[Row], wanted: Row) -> Around:
     """Return the active decisions that answer `wanted["query"]`, then those that rest on `memories` (shown rows).
 
+    With `wanted["as_of"]` (epoch ms) those that were active then.
+
     Raises:
         EmbedderError: the question cannot be embedded now.
     """
@@ -87,23 +89,24 @@ def around(parts: State, caller: Principal, memories: Sequence[Row], wanted: Row
     project = project_named(parts, caller, wanted.get("project"))
     if NOBODY in (agent, project):
         return Around()
-    narrower = any(wanted.get(name) for name in NARROWER)
-    fitting = [] if narrower else _fitting(parts, caller, wanted["query"], agent, project)
-    beside = stands_around(parts, caller, memories, fitting, project, agent)
+    narrower, as_of = any(wanted.get(name) for name in NARROWER), wanted.get("as_of")
+    fitting = [] if narrower else _fitting(parts, caller, wanted["query"], agent, project, as_of)
+    beside = stands_around(parts, caller, memories, fitting, project, agent, as_of)
     if narrower:
         told = {row["id"] for row in memories}
         decisions = [{**row, "memory_ids": [id for id in row["memory_ids"] if id in told]} for row in beside.decisions]
         beside = replace(beside, decisions=decisions)
-    if (as_of := wanted.get("as_of")) is None:
-        return beside
-    # Of the decisions in force now, those that were made by then.
-    return replace(beside, decisions=[row for row in beside.decisions if row["created_at"] <= as_of])
+    return beside
 
 
-def _fitting(parts: State, caller: Principal, query: str, agent: str | None, project: str | None) -> list[str]:
+def _fitting(
+    parts: State, caller: Principal, query: str, agent: str | None, project: str | None, as_of: int | None
+) -> list[str]:
     within = {name: value for name, value in (("agent_id", agent), ("project_id", project)) if value}
     finder = Finder(parts, caller, "decision", query)
-    return [id for id, _ in finder.scored(finder.rows(within), RELEVANT)[:MOST_DECISIONS]]
+    found = [id for id, _ in finder.scored(finder.rows(within, everything=as_of is not None), RELEVANT)]
+    # Which of them stood at a past moment is asked of all: the index knows of today alone.
+    return found if as_of is not None else found[:MOST_DECISIONS]
 
 
 def stands_around(
@@ -113,11 +116,15 @@ def stands_around(
     decisions: Sequence[str],
     project_id: str | None = None,
     agent_id: str | None = None,
+    as_of: int | None = None,
 ) -> Around:
-    """Return those of `decisions` (ids, best first) that are active, then those that rest on the best of `memories`."""
+    """Return those of `decisions` (ids, best first) that are active, then those that rest on the best of `memories`.
+
+    With `as_of` (epoch ms) those that were active then.
+    """
     ids = [row["id"] for row in memories]
     sessions = {row["session_id"] for row in memories if row["session_id"]}
-    found = ContextRepository(parts.graph, caller).around(ids, decisions, sorted(sessions), project_id, agent_id)
+    found = ContextRepository(parts.graph, caller).around(ids, decisions, sorted(sessions), project_id, agent_id, as_of)
     place = {id: at for at, id in enumerate([*decisions, *ids])}
     last = len(place)
 

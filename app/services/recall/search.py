@@ -75,7 +75,8 @@ def search(parts: State, caller: Principal, wanted: Row) -> Recalled:
         hits = compressed(hits, look.question, wanted)
     linked = None
     if wanted.get("include_linked"):
-        linked = RecallLinkRepository(parts.graph, caller).linked([hit.memory["id"] for hit in hits])
+        ids = [hit.memory["id"] for hit in hits]
+        linked = RecallLinkRepository(parts.graph, caller).linked(ids, wanted.get("as_of"))
     if not wanted.get("explain"):
         return Recalled(hits, nothing, linked=linked)
     reasons, whole = explained(look, order, [hit.memory for hit in hits])
