@@ -124,8 +124,9 @@ class ProjectContext(MethodView):
     def get(self, args: dict[str, Any], slug: str) -> dict[str, Any]:
         """Get what to know before working on a project
 
-        The same as lists and as Markdown for a prompt. Confidential memories are left out.
+        The same as lists and as Markdown for a prompt. Confidential memories are left out. With `as_of` it is what
+        there was to know then; 404 when the project came later.
         """
-        found = context(state(), principal(), slug, args["max_tokens"])
+        found = context(state(), principal(), slug, args["max_tokens"], args.get("as_of"))
         blocks = [block.shown(args["block_texts"] or block.kind == "entities") for block in found["blocks"]]
         return {**found, "blocks": blocks}

@@ -9,6 +9,7 @@ from app.schemas.agents import Name
 from app.schemas.blocks import BlockOut
 from app.schemas.common import IsoTime, Metadata, Schema, Text
 from app.schemas.memories import SLUG, TYPES, one_of
+from app.schemas.moments import AsOfArgs
 from app.schemas.sessions import STATUSES
 
 LONGEST_SLUG = 100
@@ -78,7 +79,7 @@ class ProjectDelete(Schema):
     )  # fmt: skip
 
 
-class ProjectContextArgs(Schema):
+class ProjectContextArgs(AsOfArgs):
     """Query arguments of the context."""
 
     max_tokens = fields.Integer(

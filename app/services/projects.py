@@ -16,7 +16,9 @@ from app.services.recall.compress import CHARACTERS_A_TOKEN, cut
 from app.state import State
 from graph.driver import Transaction
 from graph.memories import MemoryRepository
+from graph.moments import MomentRepository
 from graph.patterns import PatternRepository
+from graph.project_moments import PastProjectRepository
 from graph.projects import ProjectRepository
 
 Row = dict[str, Any]
@@ -51,13 +53,23 @@ def register(parts: State, caller: Principal, body: Row) -> Row:
     return parts.graph.transaction(work)
 
 
-def context(parts: State, caller: Principal, slug: str, tokens: int = LONGEST_PAGE // CHARACTERS_A_TOKEN) -> Row:
+def context(
+    parts: State,
+    caller: Principal,
+    slug: str,
+    tokens: int = LONGEST_PAGE // CHARACTERS_A_TOKEN,
+    as_of: int | None = None,
+) -> Row:
     """Return what to know before working on a project: in bounded lists, as Markdown and in blocks of `tokens` each.
 
+    With `as_of` (epoch ms) it is what there was to know then.
+
     Raises:
-        NotFound: no such project.
+        NotFound: no such project, or none then.
     """
-    projects = ProjectRepository(parts.graph, caller)
+    projects = (
+        ProjectRepository(parts.graph, caller) if as_of is None else PastProjectRepository(parts.graph, caller, as_of)
+    )
     project = projects.get(slug)
     project |= {**shown(project), "stack": orjson.loads(project["stack"] or "{}")}
     hot = _distinct(projects.hot_memories(project["id"], MOST_MEMORIES + SPARE), "content")[:MOST_MEMORIES]
@@ -69,7 +81,7 @@ def context(parts: State, caller: Principal, slug: str, tokens: int = LONGEST_PA
         "recent_sessions": _cut(projects.recent_sessions(slug, MOST_SESSIONS), "summary"),
     }
     page = formatted(found, min(LONGEST_PAGE, tokens * CHARACTERS_A_TOKEN))
-    return {**found, "formatted_context": page, "blocks": _blocks(parts, caller, found, tokens)}
+    return {**found, "formatted_context": page, "blocks": _blocks(parts, caller, found, tokens, as_of)}
 
 
 def formatted(found: Row, room: int) -> str:
@@ -78,12 +90,15 @@ def formatted(found: Row, room: int) -> str:
     return page if len(page) <= room else page[: room + 1].rpartition("\n")[0] or cut(page, room)
 
 
-def _blocks(parts: State, caller: Principal, found: Row, tokens: int) -> list[Block]:
+def _blocks(parts: State, caller: Principal, found: Row, tokens: int, as_of: int | None) -> list[Block]:
     ids = [row["id"] for row in found["hot_memories"]]
-    known = MemoryRepository(parts.graph, caller).get_many(ids)
+    if as_of is None:
+        known = MemoryRepository(parts.graph, caller).get_many(ids)
+    else:
+        known = {row["id"]: row for row in MomentRepository(parts.graph, caller, as_of).shown(ids)}
     memories = [{**known[row["id"]], "content": row["content"]} for row in found["hot_memories"] if row["id"] in known]
     decisions = [row["id"] for row in found["recent_decisions"]]
-    beside = stands_around(parts, caller, memories, decisions, found["project"]["id"])
+    beside = stands_around(parts, caller, memories, decisions, found["project"]["id"], as_of=as_of)
     return assembled(memories, beside, tokens)
 
 
