@@ -42,7 +42,7 @@ REMOVE e.waiting
 WITH e, number
 CALL (e, number) {
   MATCH (w:Webhook {tenant: e.tenant})
-  WHERE coalesce(w.told_from, w.created_at) <= e.created_at AND w.enabled
+  WHERE w.created_at >= 0 AND coalesce(w.told_from, w.created_at) <= e.created_at AND w.enabled
     AND (size(w.event_types) = 0 OR e.type IN w.event_types) AND NOT e.noun IN coalesce(w.hidden, [])
   SET w.touched_at = $now
   CREATE (d:Delivery {tenant: e.tenant, id: randomUUID(), name: e.type, webhook_id: w.id, event_id: e.id,

@@ -23,12 +23,18 @@ MERGE (g:JobGate {name: 'deliveries'})
 SET g.at = $now
 WITH g
 CALL (g) {
-  MATCH (w:Webhook|Callback) WHERE w.due_at <= $now
+  CALL (g) {
+    MATCH (w:Webhook|Callback) WHERE w.due_at <= $now AND NOT coalesce(w.slow, false)
+    RETURN w ORDER BY w.due_at LIMIT $limit
+    UNION ALL
+    MATCH (w:Webhook|Callback) WHERE w.due_at <= $now AND w.slow
+    RETURN w ORDER BY w.due_at LIMIT $slow_limit
+  }
   WITH w ORDER BY w.due_at LIMIT $limit
   SET w.due_at = $until, w.holder = $holder
   RETURN w
 }
-RETURN w.tenant AS tenant, w.id AS id
+RETURN w.tenant AS tenant, w.id AS id, coalesce(w.slow, false) AS slow
 """
 BEAT = """
 CYPHER 25
@@ -76,6 +82,7 @@ MATCH (d:Delivery {tenant: $tenant, id: $delivery_id, state: 'pending'})-[:TO]->
 SET d.state = $state, d.attempts = d.attempts + 1, d.last_attempt_at = $at, d.next_attempt_at = $next_attempt_at,
   d.response_status = $status, d.error = $error, d.attempt_log = coalesce(d.attempt_log, []) + [$log],
   d.delivered_at = CASE WHEN $state = 'delivered' THEN $now END, d.updated_at = $now, d.version = d.version + 1,
+  w.slow = $slow,
   w.failing_since = CASE WHEN $state = 'delivered' THEN 0 WHEN failing_since = 0 THEN $at ELSE failing_since END
 RETURN w.enabled AS enabled, w.version AS version, failing_since, w:Callback AS once
 """
@@ -113,12 +120,16 @@ class Endpoints:
         self.holder = holder
         self.lease_ms = lease_ms
 
-    def claim(self, limit: int) -> list[Row]:
-        """Lease up to `limit` endpoints that are due, the longest due first; return `{tenant, id}` of each."""
+    def claim(self, limit: int, slow_limit: int | None = None) -> list[Row]:
+        """Lease up to `limit` endpoints that are due, the longest due first; return `{tenant, id, slow}` of each.
+
+        At most `slow_limit` of them are such as took long to answer the last time.
+        """
         if not self.graph.read(DUE, now=now_ms()):
             return []
         now = now_ms()
-        return self.graph.write(CLAIM, holder=self.holder, now=now, until=now + self.lease_ms, limit=limit)
+        given = {"holder": self.holder, "now": now, "until": now + self.lease_ms}
+        return self.graph.write(CLAIM, **given, limit=limit, slow_limit=limit if slow_limit is None else slow_limit)
 
     def beat(self, held: Iterable[Row]) -> None:
         """Lengthen the leases of endpoints that are still held."""
@@ -144,8 +155,9 @@ class Endpoints:
     def record(self, endpoint: Row, delivery_id: str, outcome: Row, disable_ms: int) -> bool:
         """Write what became of an attempt; return whether more may be sent to the endpoint as it was looked at.
 
-        `outcome` has `at, state, status, error, next_attempt_at, log, verdict`. One that says it is gone is switched
-        off, and so is one that has failed for `disable_ms` (0: never) without a success between; an event tells of it.
+        `outcome` has `at, state, status, error, next_attempt_at, log, slow, verdict`. One that says it is gone is
+        switched off, and so is one that has failed for `disable_ms` (0: never) without a success between; an event
+        tells of it.
         Nothing is written when the lease went to another worker or the endpoint was deleted.
         """
         given = {"tenant": endpoint["tenant"], "id": endpoint["id"], "now": now_ms()}

@@ -36,6 +36,8 @@ JITTER = random.SystemRandom()
 LEAST, MOST = 0.8, 1.2
 # Who is overloaded is left alone for at least so long, unless the operator's whole schedule is shorter.
 BUSY_SECONDS = 60.0
+# Those that take longer share threads of their own.
+SLOW_MS = 2_000
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -187,5 +189,6 @@ def outcome_of(answer: Answer, at: int, wait: float | None) -> Row:
         "error": answer.error,
         "next_attempt_at": now_ms() + int(1000 * (wait or 0)),
         "log": orjson.dumps(entry).decode(),
+        "slow": answer.duration_ms > SLOW_MS,
         "verdict": GONE if answer.gone else "",
     }

@@ -30,7 +30,7 @@ from graph.tenants import Owner
 
 log = structlog.get_logger()
 
-THREADS = 8
+THREADS = 16
 BATCH = 50
 # Short: after a crash it is how long an endpoint waits.
 LEASE_MS = 5_000
@@ -61,7 +61,9 @@ class Deliverer:
             # Not longer: the leases have to be lengthened.
             wait(self.running, WAIT_SECONDS, FIRST_COMPLETED)
             return True
-        found = queue.claim(free)
+        # Half of the threads are for those that answer quickly, however many others hang.
+        slow = sum(bool(endpoint.get("slow")) for endpoint in self.running.values())
+        found = queue.claim(free, max(0, max(1, self.threads // 2) - slow))
         busy = {(endpoint["tenant"], endpoint["id"]) for endpoint in self.running.values()}
         for endpoint in found:
             if (endpoint["tenant"], endpoint["id"]) in busy:

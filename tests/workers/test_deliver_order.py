@@ -51,6 +51,34 @@ class TestOrder:
         post.send()
         assert about(receiver) == ids
 
+    def test_those_that_answer_slowly_leave_half_of_the_threads_to_others(
+        self, post: Post, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.services.sending.SLOW_MS", -1)
+        slow = {post.webhook(f"{receiver.url}/{n}")["id"] for n in range(4)}
+        post.tell("memory.created")
+        post.send()
+        monkeypatch.undo()
+        quick = {post.webhook(receiver.url)["id"] for _ in range(2)}
+        post.tell("memory.created")
+        post.parts.graph.write(OLD, tenant=post.caller.tenant, at=1)
+        queue = Endpoints(post.parts.graph, post.deliverer.holder)
+        first = [row["id"] for row in queue.claim(4, 2)]
+        assert len(set(first) & slow) == 2
+        assert set(first) & quick == quick
+        rest = [row["id"] for row in queue.claim(2)]
+        assert set(first) | set(rest) == slow | quick
+        # One that answers quickly is quick again.
+        for id in [*first, *rest]:
+            queue.release({"tenant": post.caller.tenant, "id": id})
+        post.send()
+        post.tell("memory.created")
+        post.parts.graph.write(OLD, tenant=post.caller.tenant, at=1)
+        claimed = queue.claim(6, 0)
+        assert {row["id"] for row in claimed} == slow | quick
+        for row in claimed:
+            queue.release(row)
+
     def test_more_than_one_look_finds_are_sent_in_order(self, post: Post, receiver: Receiver) -> None:
         post.webhook(receiver.url)
         ids = post.tell(*["memory.created"] * 120)
