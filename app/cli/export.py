@@ -41,6 +41,8 @@ def export(file: str, namespace: str, account: str, vectors: bool, resume: bool,
         return
     path = Path(file)
     part = path.with_name(path.name + UNFINISHED)
+    if not os.access(path.parent, os.W_OK):
+        raise LocalError(f"Nothing can be written into {path.parent}.", "Name a folder that is there and yours.")
     if path.exists() and not overwrite:
         raise LocalError(f"{path} exists.", "Name another file, or say --overwrite.")
     with stoppable(STOPPED):

@@ -50,7 +50,9 @@ def imports(file: str, namespace: str, account: str, source: str | None, agent: 
                 caller = Principal(owner.tenant, account, namespace, "", frozenset())
                 _settle(Settling(parts, caller, source, agent or source), data)
         except TransferError as error:
-            raise LocalError(f"{error}.", "What stands before that stretch is imported.") from error
+            # What is wrong with the whole file, or with its first line, is found before anything is written.
+            before = "What stands before that stretch is imported." if error.line > 1 else "Nothing is imported."
+            raise LocalError(f"{error}.", before) from error
 
 
 def opened(file: str) -> BinaryIO:

@@ -111,3 +111,15 @@ def test_what_is_wrong_with_a_file_is_told_by_line(run: Run, caller: Caller, tmp
     failed = run(caller, "import", str(file))
     assert failed.exit_code == 1
     assert "line 1, format: is 7" in str(failed.exception)
+    assert "Nothing is imported." in str(failed.exception)
+
+
+def test_another_servers_dump_is_told_how_to_be_read(run: Run, caller: Caller, tmp_path: Path) -> None:
+    file = tmp_path / "dump.json"
+    for dump in ('[{"id": "1", "memory": "x"}]', '{\n  "results": []\n}\n'):
+        file.write_text(dump)
+        assert "--from mem0" in str(run(caller, "import", str(file)).exception)
+
+
+def test_an_export_to_a_folder_that_is_not_there_is_refused(run: Run, full: Caller, tmp_path: Path) -> None:
+    assert "Nothing can be written" in str(run(full, "export", str(tmp_path / "none" / "x.jsonl")).exception)

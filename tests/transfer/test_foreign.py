@@ -156,8 +156,16 @@ class TestMcpMemory:
 BROKEN = {
     "mem0": {b"{": "JSON", b"7": "list", b"[7]": "object", b'[{"id": "1"}]': "text",
              b'[{"id": "1", "memory": "a\\u0000"}]': "NUL",
-             b'[{"id": "1", "memory": "x", "created_at": "soon"}]': "ISO"},
-    "graphiti": {b"[]": "nodes", b'{"nodes": [{"name": "x"}]}': "text", b'{"nodes": [1]}': "object"},
+             b'[{"id": "1", "memory": "x", "created_at": "soon"}]': "ISO",
+             b'[{"id": "1", "memory": "x", "created_at": 1e300}]': "9999",
+             b'[{"id": "1", "memory": "x", "created_at": "1950-01-01"}]': "1970",
+             b'[{"id": "1", "memory": "x", "user_id": "a\\u0000"}]': "user_id",
+             b'[{"id": "1", "memory": "x", "run_id": "a\\u0000"}]': "session",
+             b'[{"id": "1", "memory": "x", "agent_id": "a\\u0000"}]': "agent",
+             b'[{"id": "1", "memory": "\\ud800"}]': "whole characters",
+             b'[{"id": "1", "memory": "x", "user_id": "' + b"u" * 256 + b'"}]': "255"},
+    "graphiti": {b'{"nodes": [{"uuid": "n", "name": "\\ud800", "labels": 5}]}': "whole characters",
+                 b"[]": "nodes", b'{"nodes": [{"name": "x"}]}': "text", b'{"nodes": [1]}': "object"},
     "mcp-memory": {b"[]\n": "object", b'{"type": "x"}\n': "entity", b'{"type": "entity"}\n': "text",
                    b'{"type": "relation", "from": "a"}\n': "text"},
 }  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from app.services.transfer.form import TransferError
+from app.services.transfer.lines import BETWEEN, EVER
 
 Row = dict[str, Any]
 
@@ -137,7 +138,8 @@ READERS: dict[str, Callable[[BinaryIO], Iterator[tuple[int, Found]]]] = {
 
 
 def _graphiti_entity(number: int, node: Row) -> Thing:
-    labels = [str(label) for label in node.get("labels") or [] if label != "Entity"]
+    given = node.get("labels")
+    labels = [str(label) for label in (given if isinstance(given, list) else []) if label != "Entity"]
     kept = _rest(node, "uuid", "name", "labels", "name_embedding")
     kind = labels[0].lower() if labels else "concept"
     return Thing(
@@ -176,11 +178,16 @@ def moment(number: int, path: str, value: Any) -> int | None:
         return None
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return round(float(value) * 1000)
-        found = datetime.fromisoformat(str(value))
-        return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+            at = round(float(value) * 1000)
+        else:
+            found = datetime.fromisoformat(str(value))
+            at = round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
         raise TransferError(number, path, "must be an ISO 8601 time or unix seconds") from error
+    least, most = BETWEEN.get(path, EVER)
+    if not least <= at < most:
+        raise TransferError(number, path, f"must lie between {1970 if least == 0 else 'the years 1'} and 9999")
+    return at
 
 
 def _loaded(file: BinaryIO) -> Any:

@@ -15,7 +15,7 @@ import orjson
 from app.services import memory_windows
 from app.services.remember import EMBED, job, scope_tokens, window_row
 from app.services.transfer.form import LONGEST_LINE, LONGEST_STRETCH, TransferError, chained, place_of
-from app.services.transfer.lines import Header, Node, Relationship, header, node, read, relationship
+from app.services.transfer.lines import Header, Node, Relationship, begun, node, read, relationship
 from app.state import State
 from graph.driver import Transaction
 from graph.errors import Conflict
@@ -82,7 +82,7 @@ class Import:
         """
         whole(self.file)
         first = self._line()
-        self.header = header(read(1, first))
+        self.header = begun(first)
         self.digest = chained("", first)
         self._resume()
         lines: Lines = []
@@ -308,7 +308,7 @@ def whole(file: BinaryIO) -> int:
         told = {}
     if not last.endswith(b"}\n") or not isinstance(told.get("end"), dict):
         # What is no export of ours is told so by its first line.
-        header(read(1, file.readline(LONGEST_LINE)))
+        begun(file.readline(LONGEST_LINE))
         raise TransferError(0, "", CUT)
     lines = told["end"].get("lines")
-    return lines if isinstance(lines, int) else 0
+    return lines if type(lines) is int and 0 <= lines <= size else 0

@@ -11,7 +11,7 @@ import orjson
 from app.ids import is_uuid
 from app.schemas.memories import LONGEST
 from app.services.transfer.form import FORMAT, TransferError, unpacked
-from graph.labels import LINKS, TRANSFERRED, UNIQUE_TOO, Link
+from graph.labels import LINKS, NEVER, TRANSFERRED, UNIQUE_TOO, Link
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # Follow from the tenant and the model of where it is imported to.
@@ -21,6 +21,14 @@ LONGEST_LIST = 10_000
 LONGEST_KEY = 2_000
 WHOLE = range(-(2**63), 2**63)
 JSON_OBJECTS = frozenset({"metadata", "stack"})
+# Lists begin at 1970; what is told of may have been before. Numbers that go on from here must have room to.
+COUNTABLE = (0, 2**53)
+BETWEEN: dict[str, tuple[int, int]] = {
+    "created_at": (0, NEVER), "updated_at": (0, NEVER), "seq": COUNTABLE, "version": COUNTABLE,
+    "was_version": COUNTABLE, "importance": (0, 1),
+}  # fmt: skip
+TIME_NAMES = ("_at", "_since", "_until")
+EVER = (-62_135_596_800_000, NEVER)
 WORDS = ("agent_id", "user_id", "session_id", "project_id", "kind", "memory_type", "tier", "visibility")
 TIMES = ("created_at", "occurred_at", "expires_at", "superseded_at")
 # What every read of these asks for: without it, a node would be there and break lists and searches.
@@ -47,6 +55,10 @@ OF_KIND = {
     "Memory": "memory", "MemoryVersion": "version", "MemoryWindow": "window", "Decision": "decision",
     "Pattern": "pattern",
 }  # fmt: skip
+NO_EXPORT = (
+    "this is no export of Loci; for those of others use `loci import` with `--from mem0`, `--from graphiti` or "
+    "`--from mcp-memory`"
+)
 SHOWN = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -100,17 +112,18 @@ def read(number: int, text: bytes) -> dict[str, Any]:
     return found
 
 
-def header(told: dict[str, Any]) -> Header:
-    """Return what the first line says.
+def begun(text: bytes) -> Header:
+    """Return what the first line of a file says.
 
     Raises:
         TransferError: it is no header of a file that this version reads.
     """
+    try:
+        told = read(1, text)
+    except TransferError as error:
+        raise TransferError(1, "", NO_EXPORT) from error
     if told.get("loci") != "export":
-        raise TransferError(
-            1, "loci", "must be `export`: this is no export of Loci; for those of others name `--from mem0`, "
-            "`--from graphiti` or `--from mcp-memory`",
-        )  # fmt: skip
+        raise TransferError(1, "loci", f"must be `export`: {NO_EXPORT}")
     if told.get("format") != FORMAT:
         known = f"this Loci reads format {FORMAT}"
         raise TransferError(1, "format", f"is {told.get('format')!r}, but {known}; import it with a newer Loci")
@@ -209,9 +222,18 @@ def _props(number: int, found: Any, longest: int) -> dict[str, Any]:
         if name in RESERVED:
             raise TransferError(number, f"props.{name}", "must not be given: it follows from where it is imported to")
         _checked(number, f"props.{name}", value, longest if name == "content" else LONGEST_TEXT)
+        _in_range(number, name, value)
         if name in JSON_OBJECTS and not _is_object(value):
             raise TransferError(number, f"props.{name}", "must be a JSON object as text")
     return found
+
+
+def _in_range(number: int, name: str, value: Any) -> None:
+    between = EVER if name in ("from", "to") or name.endswith(TIME_NAMES) else None
+    least, most = BETWEEN.get(name) or between or (-math.inf, math.inf)
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, int | float) and not isinstance(each, bool) and not least <= each <= most:
+            raise TransferError(number, f"props.{name}", f"must lie between {least} and {most}")
 
 
 def _checked(number: int, path: str, value: Any, longest: int) -> None:

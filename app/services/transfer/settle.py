@@ -3,7 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import orjson
@@ -65,6 +65,7 @@ class Settling:
             EmbedderError: no vectors can be had.
         """
         for number, each in found:
+            _check(number, each)
             if isinstance(each, Said):
                 self.waiting.append((number, each))
                 if len(self.waiting) == AT_ONCE:
@@ -149,7 +150,7 @@ class Settling:
         self.report.unlinked += sum(key not in self.entities for _, _, said in fresh for key in set(said.about))
 
     def _draft(self, id: str, number: int, said: Said, vectors: Embedded) -> Draft:
-        agent = said.agent or self.agent
+        agent = said.agent.strip() or self.agent
         body: dict[str, Any] = {
             "content": said.content,
             # An id of theirs is a name here.
@@ -175,11 +176,26 @@ class Settling:
         return str(sessions.get_or_create(self.id("session", said.session), agent_id, props)[0]["id"])
 
 
+def _check(number: int, each: Found) -> None:
+    """Refuse texts that cannot be stored, whatever they are for."""
+    for name in (one.name for one in fields(each)):
+        value = getattr(each, name)
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not _storable(text):
+                raise TransferError(number, name, "must be whole characters without NUL")
+    if isinstance(each, Said) and max(len(each.user_id), len(each.session)) > LONGEST_NAME:
+        raise TransferError(number, "user_id", f"must be at most {LONGEST_NAME} characters long, as its session's name")
+
+
+def _storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _json(number: int, metadata: dict[str, Any]) -> str:
     try:
         text = orjson.dumps(metadata)
     except TypeError as error:
-        raise TransferError(number, "metadata", "must hold numbers of 64 bits at most") from error
+        raise TransferError(number, "metadata", "must hold whole characters, and numbers of 64 bits at most") from error
     if len(text) > METADATA_BYTES or b"\\u0000" in text:
         raise TransferError(number, "metadata", "must be at most 10 KB as JSON, without NUL")
     return text.decode()

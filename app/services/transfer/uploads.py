@@ -14,7 +14,7 @@ from app.errors import Invalid, TooLarge
 from app.ids import new_id
 from app.services.transfer.form import LONGEST_LINE, TransferError
 from app.services.transfer.imports import whole
-from app.services.transfer.lines import header, read
+from app.services.transfer.lines import begun
 from app.state import State
 from graph.imports import ImportRepository
 from graph.records import Row
@@ -77,7 +77,7 @@ def accept(parts: State, caller: Principal, more: Callable[[int], bytes]) -> dic
         size = _kept(parts, repository, id, more)
         with opened(repository, id, size) as file:
             lines = whole(file)
-            header(read(1, file.readline(LONGEST_LINE)))
+            begun(file.readline(LONGEST_LINE))
         return shown(repository.create(id, size, lines))
     except BaseException as error:
         repository.drop(id)
