@@ -135,9 +135,13 @@ REPEATED = "CYPHER 25 MATCH (n:IdempotencyRecord {tenant: $tenant}) "
 LLM_KEY = "CYPHER 25 MATCH (n:ExtractionKey {tenant: $tenant}) "
 TRASHED = "CYPHER 25 MATCH (n:Trashed {tenant: $tenant}) "
 TRASHED_LINKS = "CYPHER 25 MATCH (n:TrashedLinks {tenant: $tenant}) "
+IMPORTED = "CYPHER 25 MATCH (n:ImportChunk {tenant: $tenant}) "
 INDEXED = "CYPHER 25 MATCH (n:Searchable {tenant: $tenant}) "
 # Of a whole tenant everything goes but its keys, its usage and its audit trail, which hold ids and counts.
+# Jobs first: an import that is under way ends when it misses its own.
 WHOLE = {
+    "jobs": JOB + OF_LABEL,
+    "import_pieces": IMPORTED + OF_LABEL,
     "memories": MEMORY + OF_LABEL,
     "versions": VERSION + OF_LABEL,
     "windows": WINDOW + OF_LABEL,
@@ -156,9 +160,14 @@ WHOLE = {
     "callbacks": CALLBACK + OF_LABEL,
     "webhooks": WEBHOOK + OF_LABEL,
     "events": EVENT + OF_LABEL,
-    "jobs": JOB + OF_LABEL,
     "idempotency_records": REPEATED + OF_LABEL,
     "extraction_keys": LLM_KEY + OF_LABEL,
+}
+# Parts that an import wrote which never came to their memory.
+PARTED = {
+    "versions": VERSION + "WHERE n[$facet] = $value AND NOT EXISTS { (n)-[:VERSION_OF]->() }" + OF_LABEL,
+    "windows": WINDOW + "WHERE n[$facet] = $value AND NOT EXISTS { (n)-[:WINDOW_OF]->() }" + OF_LABEL,
+    "changes": CHANGE + "WHERE n[$facet] = $value AND NOT EXISTS { (n)-[:CHANGE_OF]->() }" + OF_LABEL,
 }
 CHOSEN = "WHERE $facet = '' OR n[$facet] = $value RETURN count(n) AS total"
 COUNT = {
@@ -181,6 +190,7 @@ COUNT = {
     "webhooks": WEBHOOK + CHOSEN,
     "events": EVENT + CHOSEN,
     "jobs": JOB + CHOSEN,
+    "import_pieces": IMPORTED + CHOSEN,
     "idempotency_records": REPEATED + CHOSEN,
     "extraction_keys": LLM_KEY + CHOSEN,
     "indexed": INDEXED + CHOSEN,
@@ -251,6 +261,13 @@ class EraserRepository(Repository):
     def sweep(self, what: str, limit: int) -> Row:
         """Delete up to `limit` nodes of a kind of WHOLE; return `{gone, vectors, links}`."""
         return self.write(WHOLE[what], limit=limit)[0]
+
+    def parted(self, what: str, by: str, subject: str, limit: int) -> Row:
+        """Delete up to `limit` versions, windows or changes of a subject that hang on no memory; as `sweep`."""
+        facet = FACETS[by].get(what)
+        if facet is None:
+            return {"gone": 0, "vectors": 0, "links": 0}
+        return self.write(PARTED[what], facet=facet, value=subject, limit=limit)[0]
 
     def left(self, by: str, subject: str, slug: str) -> dict[str, int]:
         """Return how much there is of each kind, label by label."""

@@ -24,7 +24,7 @@ from graph.decisions import DecisionRepository
 from graph.driver import Transaction
 from graph.entities import NAMES_CHANGED
 from graph.entity_removal import EntityRemovalRepository
-from graph.erasing import WHOLE, EraserRepository
+from graph.erasing import PARTED, WHOLE, EraserRepository
 from graph.erasures import ErasureRepository
 from graph.errors import NotFound
 from graph.memories import MemoryRepository
@@ -188,6 +188,8 @@ class Run:
                 yield lambda tx, what=what: self._sweep(tx, what)  # type: ignore[misc]
             return
         yield self._memories
+        for what in PARTED:
+            yield lambda tx, what=what: self._parted(tx, what)  # type: ignore[misc]
         yield self._trash
         yield self._decisions
         yield self._patterns
@@ -199,6 +201,10 @@ class Run:
         found = self._eraser(tx).sweep(what, NODES)
         if what == "names" and found["gone"]:
             Repository(self.parts.graph, self.owner, tx).write(NAMES_CHANGED, now=now_ms())
+        return {what: found["gone"], "vectors": found["vectors"], "links": found["links"]}
+
+    def _parted(self, tx: Transaction, what: str) -> dict[str, int]:
+        found = self._eraser(tx).parted(what, self.by, self.subject, NODES)
         return {what: found["gone"], "vectors": found["vectors"], "links": found["links"]}
 
     def _found(self, what: str, tx: Transaction) -> list[str]:

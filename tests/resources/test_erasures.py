@@ -33,6 +33,11 @@ RETURN labels(n) AS labels, n {.*, embedding: null, embedding_b: null} AS props,
   COLLECT { MATCH (n)-[r]->() RETURN properties(r) } AS links
 """
 
+PIECE = "CREATE (:ImportChunk {tenant: $tenant, id: randomUUID(), of: 'x', created_at: timestamp(), data: $data})"
+PARTED = """
+CREATE (v:MemoryVersion {tenant: $tenant, id: randomUUID(), user_id: 'customer-1', memory_id: 'x', content: $text})
+"""
+
 
 def erased(caller: Caller, **subject: Any) -> dict[str, Any]:
     """Erase and return the erasure."""
@@ -110,6 +115,16 @@ class TestErase:
         assert stranger.get(f"/v1/memories/{theirs}").status_code == 200
         assert keeper.get("/v1/memories").get_json()["data"] == []
         keeper.remember("It begins anew")
+
+    def test_a_file_on_its_way_in_goes_with_its_tenant(self, caller: Caller, parts: State) -> None:
+        parts.graph.write(PIECE, tenant=caller.tenant, data=FACT)
+        assert erased(caller, tenant=True)["removed"]["import_pieces"] == 1
+        assert traces(parts.graph, caller.tenant) == []
+
+    def test_what_an_import_left_without_its_memory_goes_too(self, caller: Caller, parts: State) -> None:
+        parts.graph.write(PARTED, tenant=caller.tenant, text=FACT)
+        assert erased(caller, user_id="customer-1")["removed"]["versions"] == 1
+        assert traces(parts.graph, caller.tenant) == []
 
     def test_what_lies_in_the_trash_goes_for_good(self, keeper: Caller, graph: Graph) -> None:
         id = keeper.remember(FACT)["id"]
