@@ -20,10 +20,12 @@ WITH c LIMIT $limit
 DETACH DELETE c
 RETURN count(*) AS gone
 """
-# What no job took up: its upload was cut off, or its job was cancelled.
+# What no job will read: its upload was cut off, or it was not dropped when its job ended.
 FORGOTTEN = """
 CYPHER 25
-MATCH (c:ImportChunk) WHERE c.created_at < $before
+MATCH (c:ImportChunk)
+WHERE c.created_at < $before
+  AND NOT EXISTS { MATCH (j:Job {tenant: c.tenant, id: c.of}) WHERE j.state IN ['queued', 'running'] }
 WITH c LIMIT $limit
 DETACH DELETE c
 RETURN count(*) AS gone

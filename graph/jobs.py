@@ -98,8 +98,9 @@ CYPHER 25
 MATCH (j:Job {tenant: $tenant, id: $id})
 SET j.updated_at = $now
 WITH j
-FOREACH (x IN CASE WHEN j.state = 'queued' THEN [1] ELSE [] END |
-  SET j.state = 'cancelled', j.finished_at = $now, j.run_at = $never, j.key = j.id, j.version = j.version + 1)
+FOREACH (x IN CASE WHEN j.state = 'queued' OR (j.kind = 'import' AND j.state = 'running') THEN [1] ELSE [] END |
+  SET j.state = 'cancelled', j.finished_at = $now, j.run_at = $never, j.key = j.id, j.holder = '',
+    j.version = j.version + 1)
 WITH j
 CALL (j) {
   MATCH (j)-[:FOR]->(m:Memory) WHERE j.state = 'cancelled' AND j.kind = 'embed' AND m.extraction_status = 'pending'
@@ -186,7 +187,7 @@ class JobRepository(Repository):
     def cancel(self, id: str) -> Row:
         """Cancel a job that has not begun, and return it with its `payload` and the memories that `failed` by that.
 
-        One that has begun stays as it is.
+        One that has begun stays as it is, but for an import, whose worker ends at its next step.
 
         Raises:
             NotFound: no such job.

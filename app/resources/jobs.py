@@ -75,6 +75,7 @@ class JobCancel(MethodView):
     def post(self, job: str) -> dict[str, Any]:
         """Cancel a job that has not begun; its memory fails until it is edited or extracted anew
 
-        A job that runs or is over is returned as it is: look at `state`.
+        A job that runs or is over is returned as it is: look at `state`. An import is cancelled while it runs, too: its
+        file is forgotten, what it has written stays.
         """
         return job_shown(cancel_job(state(), principal(), job_stored_id(job)))

@@ -10,6 +10,7 @@ from app.schemas.jobs import STATES
 from app.services.callbacks import call_back
 from app.state import State
 from graph.driver import Transaction
+from graph.imports import ImportRepository
 from graph.jobs import JobRepository
 from graph.records import Row
 
@@ -33,6 +34,8 @@ def job_stored_id(text: str) -> str:
 def cancel_job(parts: State, caller: Principal, id: str) -> Row:
     """Cancel a job that has not begun, and return it; whoever waits to be called back hears that its memory failed.
 
+    An import is cancelled at any time, and its file forgotten; what it has written stays.
+
     Raises:
         NotFound: no such job.
     """
@@ -44,7 +47,10 @@ def cancel_job(parts: State, caller: Principal, id: str) -> Row:
             call_back(parts, caller, tx, told, memory["id"], "failed", "its job was cancelled")
         return row
 
-    return parts.graph.transaction(work)
+    row = parts.graph.transaction(work)
+    if row["kind"] == "import" and row["state"] == "cancelled":
+        ImportRepository(parts.graph, caller).drop(id)
+    return row
 
 
 def counts_shown(found: dict[str, Row]) -> dict[str, Any]:

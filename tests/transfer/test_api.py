@@ -199,6 +199,39 @@ class TestImport:
             error_of(lesser.call(verb, path), 403)
 
 
+def test_pieces_of_an_import_that_waits_are_kept_however_old(little: Files, stranger: Caller, parts: State) -> None:
+    made = send(stranger, little.whole())
+    parts.graph.write("MATCH (c:ImportChunk {tenant: $tenant}) SET c.created_at = 1", tenant=stranger.tenant)
+    while forget_chunks(parts.graph, 2):
+        pass
+    assert ended(stranger, parts, made["id"])["state"] == "done"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_cancelled_import_ends_and_its_file_is_forgotten(
+    little: Files, stranger: Caller, parts: State, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    made = send(stranger, little.whole())
+
+    def cancel() -> None:
+        assert stranger.post(f"/v2/jobs/{made['id']}/cancel").get_json()["state"] == "cancelled"
+
+    if begun:
+        monkeypatch.setattr("app.workers.imports.TELL_SECONDS", 0.0)
+        monkeypatch.setattr(Import, "_keep", lambda self: cancel())
+        turn(stranger, parts, Worker())
+    else:
+        cancel()
+    shown = stranger.get(f"/v1/transfer/imports/{made['id']}").get_json()
+    assert (shown["state"], shown["result"], shown["fault"]) == ("cancelled", None, None)
+    assert parts.graph.read(CHUNKS, tenant=stranger.tenant)[0]["chunks"] == 0
+
+
+def test_a_number_of_lines_that_cannot_be_is_not_believed(little: Files, stranger: Caller) -> None:
+    file = little.whole().replace(b'{"end":{', b'{"end":{"lines":18446744073709551615,', 1)
+    assert send(stranger, file)["lines"] == 0
+
+
 def test_pieces_that_nobody_reads_are_forgotten(stranger: Caller, parts: State) -> None:
     repository = ImportRepository(parts.graph, Owner(stranger.tenant))
     repository.keep(str(uuid.uuid4()), 0, b"left behind")
