@@ -136,12 +136,15 @@ LLM_KEY = "CYPHER 25 MATCH (n:ExtractionKey {tenant: $tenant}) "
 TRASHED = "CYPHER 25 MATCH (n:Trashed {tenant: $tenant}) "
 TRASHED_LINKS = "CYPHER 25 MATCH (n:TrashedLinks {tenant: $tenant}) "
 IMPORTED = "CYPHER 25 MATCH (n:ImportChunk {tenant: $tenant}) "
+# Where an import stopped: what it had written is gone, so that doing it again must begin anew.
+PLACE = "CYPHER 25 MATCH (n:Counter {tenant: $tenant}) WHERE n.name STARTS WITH 'import ' WITH n "
 INDEXED = "CYPHER 25 MATCH (n:Searchable {tenant: $tenant}) "
 # Of a whole tenant everything goes but its keys, its usage and its audit trail, which hold ids and counts.
 # Jobs first: an import that is under way ends when it misses its own.
 WHOLE = {
     "jobs": JOB + OF_LABEL,
     "import_pieces": IMPORTED + OF_LABEL,
+    "import_places": PLACE + OF_LABEL,
     "memories": MEMORY + OF_LABEL,
     "versions": VERSION + OF_LABEL,
     "windows": WINDOW + OF_LABEL,
@@ -191,6 +194,7 @@ COUNT = {
     "events": EVENT + CHOSEN,
     "jobs": JOB + CHOSEN,
     "import_pieces": IMPORTED + CHOSEN,
+    "import_places": PLACE + CHOSEN,
     "idempotency_records": REPEATED + CHOSEN,
     "extraction_keys": LLM_KEY + CHOSEN,
     "indexed": INDEXED + CHOSEN,
