@@ -29,15 +29,33 @@ MATCH (m:Memory {tenant: $tenant, project_id: $subject}) WHERE m.created_at >= 0
 """,
 }
 DECISIONS = {
-    "agent": "CYPHER 25 MATCH (d:Decision {tenant: $tenant, agent_id: $subject}) RETURN d.id AS id LIMIT $limit",
-    "session": "CYPHER 25 MATCH (d:Decision {tenant: $tenant, session_id: $subject}) RETURN d.id AS id LIMIT $limit",
-    "project": "CYPHER 25 MATCH (d:Decision {tenant: $tenant, project_id: $subject}) RETURN d.id AS id LIMIT $limit",
+    "agent": """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, agent_id: $subject}) WHERE d.created_at >= 0 RETURN d.id AS id LIMIT $limit
+""",
+    "session": """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, session_id: $subject}) WHERE d.created_at >= 0 RETURN d.id AS id LIMIT $limit
+""",
+    "project": """
+CYPHER 25
+MATCH (d:Decision {tenant: $tenant, project_id: $subject}) WHERE d.created_at >= 0 RETURN d.id AS id LIMIT $limit
+""",
 }
-PATTERNS = "CYPHER 25 MATCH (x:Pattern {tenant: $tenant, source_slug: $slug}) RETURN x.id AS id LIMIT $limit"
+PATTERNS = """
+CYPHER 25
+MATCH (x:Pattern {tenant: $tenant, source_slug: $slug}) WHERE x.created_at >= 0 RETURN x.id AS id LIMIT $limit
+"""
 SESSIONS = {
-    "agent": "CYPHER 25 MATCH (s:Session {tenant: $tenant, agent_id: $subject}) RETURN s.id AS id LIMIT $limit",
+    "agent": """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, agent_id: $subject}) WHERE s.created_at >= 0 RETURN s.id AS id LIMIT $limit
+""",
     "session": "CYPHER 25 MATCH (s:Session {tenant: $tenant, id: $subject}) RETURN s.id AS id LIMIT $limit",
-    "project": "CYPHER 25 MATCH (s:Session {tenant: $tenant, project: $slug}) RETURN s.id AS id LIMIT $limit",
+    "project": """
+CYPHER 25
+MATCH (s:Session {tenant: $tenant, project: $slug}) WHERE s.created_at >= 0 RETURN s.id AS id LIMIT $limit
+""",
 }
 TRASH = """
 CYPHER 25
@@ -114,31 +132,32 @@ CALL (found) {
 FOREACH (n IN found | DETACH DELETE n)
 RETURN size(found) AS gone, vectors, links
 """
-MEMORY = "CYPHER 25 MATCH (n:Memory {tenant: $tenant}) "
-VERSION = "CYPHER 25 MATCH (n:MemoryVersion {tenant: $tenant}) "
-CHANGE = "CYPHER 25 MATCH (n:MemoryChange {tenant: $tenant}) "
-WINDOW = "CYPHER 25 MATCH (n:MemoryWindow {tenant: $tenant}) "
-AGENT = "CYPHER 25 MATCH (n:Agent {tenant: $tenant}) "
-SESSION = "CYPHER 25 MATCH (n:Session {tenant: $tenant}) "
-PROJECT = "CYPHER 25 MATCH (n:Project {tenant: $tenant}) "
-ENTITY = "CYPHER 25 MATCH (n:Entity {tenant: $tenant}) "
-NAME = "CYPHER 25 MATCH (n:EntityName {tenant: $tenant}) "
-TOPIC = "CYPHER 25 MATCH (n:Topic {tenant: $tenant}) "
-DECISION = "CYPHER 25 MATCH (n:Decision {tenant: $tenant}) "
-PATTERN = "CYPHER 25 MATCH (n:Pattern {tenant: $tenant}) "
-WEBHOOK = "CYPHER 25 MATCH (n:Webhook {tenant: $tenant}) "
-CALLBACK = "CYPHER 25 MATCH (n:Callback {tenant: $tenant}) "
-DELIVERY = "CYPHER 25 MATCH (n:Delivery {tenant: $tenant}) "
-EVENT = "CYPHER 25 MATCH (n:Event {tenant: $tenant}) "
-JOB = "CYPHER 25 MATCH (n:Job {tenant: $tenant}) "
-REPEATED = "CYPHER 25 MATCH (n:IdempotencyRecord {tenant: $tenant}) "
-LLM_KEY = "CYPHER 25 MATCH (n:ExtractionKey {tenant: $tenant}) "
-TRASHED = "CYPHER 25 MATCH (n:Trashed {tenant: $tenant}) "
-TRASHED_LINKS = "CYPHER 25 MATCH (n:TrashedLinks {tenant: $tenant}) "
-IMPORTED = "CYPHER 25 MATCH (n:ImportChunk {tenant: $tenant}) "
+MEMORY = "CYPHER 25 MATCH (n:Memory {tenant: $tenant}) WHERE n.id >= '' "
+VERSION = "CYPHER 25 MATCH (n:MemoryVersion {tenant: $tenant}) WHERE n.id >= '' "
+CHANGE = "CYPHER 25 MATCH (n:MemoryChange {tenant: $tenant}) WHERE n.id >= '' "
+WINDOW = "CYPHER 25 MATCH (n:MemoryWindow {tenant: $tenant}) WHERE n.id >= '' "
+AGENT = "CYPHER 25 MATCH (n:Agent {tenant: $tenant}) WHERE n.id >= '' "
+SESSION = "CYPHER 25 MATCH (n:Session {tenant: $tenant}) WHERE n.id >= '' "
+PROJECT = "CYPHER 25 MATCH (n:Project {tenant: $tenant}) WHERE n.id >= '' "
+ENTITY = "CYPHER 25 MATCH (n:Entity {tenant: $tenant}) WHERE n.id >= '' "
+NAME = "CYPHER 25 MATCH (n:EntityName {tenant: $tenant}) WHERE n.key >= '' "
+TOPIC = "CYPHER 25 MATCH (n:Topic {tenant: $tenant}) WHERE n.id >= '' "
+DECISION = "CYPHER 25 MATCH (n:Decision {tenant: $tenant}) WHERE n.id >= '' "
+PATTERN = "CYPHER 25 MATCH (n:Pattern {tenant: $tenant}) WHERE n.id >= '' "
+WEBHOOK = "CYPHER 25 MATCH (n:Webhook {tenant: $tenant}) WHERE n.id >= '' "
+CALLBACK = "CYPHER 25 MATCH (n:Callback {tenant: $tenant}) WHERE n.id >= '' "
+DELIVERY = "CYPHER 25 MATCH (n:Delivery {tenant: $tenant}) WHERE n.id >= '' "
+EVENT = "CYPHER 25 MATCH (n:Event {tenant: $tenant}) WHERE n.id >= '' "
+JOB = "CYPHER 25 MATCH (n:Job {tenant: $tenant}) WHERE n.id >= '' "
+REPEATED = "CYPHER 25 MATCH (n:IdempotencyRecord {tenant: $tenant}) WHERE n.key >= '' "
+LLM_KEY = "CYPHER 25 MATCH (n:ExtractionKey {tenant: $tenant}) WHERE n.id >= '' "
+TRASHED = "CYPHER 25 MATCH (n:Trashed {tenant: $tenant}) WHERE n.id >= '' "
+TRASHED_LINKS = "CYPHER 25 MATCH (n:TrashedLinks {tenant: $tenant}) WHERE n.id >= '' "
+IMPORTED = "CYPHER 25 MATCH (n:ImportChunk {tenant: $tenant}) WHERE n.id >= '' "
 # Where an import stopped: what it had written is gone, so that doing it again must begin anew.
-PLACE = "CYPHER 25 MATCH (n:Counter {tenant: $tenant}) WHERE n.name STARTS WITH 'import ' WITH n "
-INDEXED = "CYPHER 25 MATCH (n:Searchable {tenant: $tenant}) "
+PLACE = "CYPHER 25 MATCH (n:Counter {tenant: $tenant}) WHERE n.name STARTS WITH 'import ' "
+# Looked for among all that is searchable, whatever index knows of it.
+INDEXED = "CYPHER 25 MATCH (n:Searchable) WHERE n.tenant = $tenant "
 # Of a whole tenant everything goes but its keys, its usage and its audit trail, which hold ids and counts.
 # Jobs first: an import that is under way ends when it misses its own.
 WHOLE = {
@@ -168,11 +187,11 @@ WHOLE = {
 }
 # Parts that an import wrote which never came to their memory.
 PARTED = {
-    "versions": VERSION + "WHERE n[$facet] = $value AND NOT EXISTS { (n)-[:VERSION_OF]->() }" + OF_LABEL,
-    "windows": WINDOW + "WHERE n[$facet] = $value AND NOT EXISTS { (n)-[:WINDOW_OF]->() }" + OF_LABEL,
-    "changes": CHANGE + "WHERE n[$facet] = $value AND NOT EXISTS { (n)-[:CHANGE_OF]->() }" + OF_LABEL,
+    "versions": VERSION + "AND n[$facet] = $value AND NOT EXISTS { (n)-[:VERSION_OF]->() }" + OF_LABEL,
+    "windows": WINDOW + "AND n[$facet] = $value AND NOT EXISTS { (n)-[:WINDOW_OF]->() }" + OF_LABEL,
+    "changes": CHANGE + "AND n[$facet] = $value AND NOT EXISTS { (n)-[:CHANGE_OF]->() }" + OF_LABEL,
 }
-CHOSEN = "WHERE $facet = '' OR n[$facet] = $value RETURN count(n) AS total"
+CHOSEN = "AND ($facet = '' OR n[$facet] = $value) RETURN count(n) AS total"
 COUNT = {
     "memories": MEMORY + CHOSEN,
     "versions": VERSION + CHOSEN,
@@ -203,7 +222,8 @@ COUNT = {
 WINDOWS_OF = """
 CYPHER 25
 MATCH (n:MemoryWindow {tenant: $tenant})
-WHERE EXISTS { (n)-[:WINDOW_OF]->(:Memory {tenant: $tenant, id: $value}) } OR NOT EXISTS { (n)-[:WINDOW_OF]->(:Memory) }
+WHERE n.id >= '' AND (EXISTS { (n)-[:WINDOW_OF]->(:Memory {tenant: $tenant, id: $value}) }
+  OR NOT EXISTS { (n)-[:WINDOW_OF]->(:Memory) })
 RETURN count(n) AS total
 """
 # What is asked about one subject: the property that names it, by what is counted.
