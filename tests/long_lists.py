@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.contract.examples import World
+from tests.contract.examples.transfer import sent
 
 Row = dict[str, Any]
 BATCH = 100
@@ -189,4 +190,6 @@ LONG: dict[str, Long] = {
         lambda w: w.create(f"/v1/webhooks/{w.id('webhook_id')}/test"),
     ),
     "GET /v1/audit": Long(noted),
+    "GET /v1/erasures": Long(lambda w: w.create("/v1/erasures", user_id=w.fresh("user"), dry_run=False), rows=SOME),
+    "GET /v1/transfer/imports": Long(sent, rows=SOME),
 }

@@ -20,8 +20,9 @@ from tests.long_lists import LONG, Long, Row
 LIMIT = 20
 MOST_PAGES = 1000
 LISTS = [operation for operation in OPERATIONS if operation.verb == "GET" and "cursor" in operation.query]
-# Found anew as a whole by a worker, so it pages by rank; `tests/resources/test_entity_graph.py` has it.
-APART = {"GET /v1/entities/topics"}
+# Topics are found anew as a whole by a worker, so they page by rank (`tests/resources/test_entity_graph.py`); a trash
+# there is where it is switched on (`tests/resources/test_trash.py`).
+APART = {"GET /v1/entities/topics", "GET /v1/trash"}
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -170,7 +171,8 @@ class TestFiles:
             statement
             for statements in known_versions().values()
             for statement in statements
-            if "IF NOT EXISTS" not in statement and "IF EXISTS" not in statement
+            # What fills a property in finds nothing to do the second time.
+            if not re.search(r"IF NOT EXISTS|IF EXISTS|WHERE .* IS NULL SET", statement)
         ]
         assert careless == []
 

@@ -273,7 +273,9 @@ class TestDelete:
         assert caller.delete(f"/v1/memories/{memory['id']}").status_code == 204
         error_of(caller.get(f"/v1/memories/{memory['id']}"), 404)
         left = {row["label"] for row in footprint(parts, caller)[:-1]} - {row["label"] for row in before[:-1]}
-        assert left == {"Agent"}
+        # That there was one is told to those who follow the changes, by ids and times alone.
+        assert left == {"Agent", "MemoryChange"}
+        assert "note to self" not in str(parts.graph.read("MATCH (n {tenant: $tenant}) RETURN n", tenant=caller.tenant))
 
     def test_closes_the_chain_of_the_session(self, caller: Caller) -> None:
         session = caller.post("/v1/sessions", {}).get_json()["id"]

@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -53,7 +54,8 @@ class TestTimeline:
     def test_tells_everything_in_order(self, caller: Caller, told: str, limit: int) -> None:
         rows = pages(caller, f"/v1/sessions/{told}/timeline", limit)
         assert [row["kind"] for row in rows] == ["started"] + ["memory"] * 5 + ["decision", "ended"]
-        assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+        times = [datetime.fromisoformat(row["at"]) for row in rows]
+        assert times == sorted(times)
         assert rows[1]["memory"]["content"] == "The retry queue of billing lost a message"
         assert (rows[6]["decision"]["title"], rows[6]["decision"]["status"]) == ("Keys for all", "active")
         assert (rows[0]["at"], rows[7]["at"]) == (
