@@ -126,7 +126,8 @@ def delete_project(parts: State, caller: Principal, slug: str, with_memories: bo
 def _empty(parts: State, projects: ProjectRepository, id: str, with_memories: bool) -> None:
     while with_memories and (ids := projects.memories(id, BATCH)):
         delete_memories(parts, projects.caller, ids, id, projects.tx)
-    for take in (projects.release, projects.release_decisions, projects.unlink):
+    # A memory that came after the last look must not be let go where all are to be deleted.
+    for take in (*(() if with_memories else (projects.release,)), projects.release_decisions, projects.unlink):
         while take(id, BATCH):
             pass
 

@@ -145,7 +145,8 @@ def delete_session(parts: State, caller: Principal, id: str, with_memories: bool
         while with_memories and (ids := sessions.memories(id, BATCH)):
             delete_memories(parts, caller, ids, id)
         keep_links(parts, caller, "session", id)
-        for take in (sessions.release, sessions.release_decisions):
+        # A memory that came after the last look must not be let go where all are to be deleted.
+        for take in (*(() if with_memories else (sessions.release,)), sessions.release_decisions):
             while take(id, BATCH):
                 pass
         with suppress(Occupied):

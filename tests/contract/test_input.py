@@ -112,7 +112,8 @@ class TestField:
         plain = call(operation, world, query=example)
         empty = call(operation, world, query={**dict.fromkeys(operation.query, ""), **example})
         assert empty.status_code == plain.status_code == 200, empty.get_json()
-        assert empty.get_json().get("total_count") == plain.get_json().get("total_count")
+        if plain.is_json:
+            assert empty.get_json().get("total_count") == plain.get_json().get("total_count")
 
     @pytest.mark.parametrize("operation", WITH_BODY, ids=str)
     def test_that_holds_text_has_a_limit(self, operation: Operation) -> None:

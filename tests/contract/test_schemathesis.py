@@ -42,6 +42,12 @@ BOUNDED = settings(
 )
 
 
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(context: Any, value: Any) -> bytes:
+    """Send what was generated for a body of lines as it is."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def over_our_app(app: Flask) -> None:
     """Let the generated requests go to the app in process."""

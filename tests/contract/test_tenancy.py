@@ -23,8 +23,8 @@ MARKER = "zqkestrel"
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What belongs to the account, not to one namespace of it.
 ACCOUNT_WIDE = ("/v1/keys", "/v1/usage", "/v1/audit")
-# These answer for each item by itself.
-PER_ITEM = {"POST /v1/memories/batch"}
+# These answer for each item by itself, or erase whatever there may still be of an id in the caller's own tenant.
+PER_ITEM = {"POST /v1/memories/batch", "POST /v1/erasures"}
 
 PLACES = [(operation, where) for operation in GUARDED for where in ("account", "namespace")]
 PLACES = [(o, where) for o, where in PLACES if where == "account" or not o.path.startswith(ACCOUNT_WIDE)]
