@@ -13,7 +13,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx2
@@ -129,6 +130,17 @@ def many_clients(live: Live, clients: int, seconds: float) -> None:
     print(f"{'':34s} {len(done) / took:.0f} recalls a second")
 
 
+def by_stage(client: httpx2.Client, asked: Sequence[str]) -> None:
+    """Print where the time of a search goes, as searches themselves explain it."""
+    spent: dict[str, list[float]] = defaultdict(list)
+    for question in asked:
+        told = client.post(SEARCH, json={"query": question, "explain": True}).json()["explanation"]
+        for stage, took in told["ms"].items():
+            spent[stage].append(took)
+    for stage, samples in spent.items():
+        shown(f"  of it, {stage}", samples)
+
+
 def memory_of(live: Live) -> None:
     """Print the resident memory of each process."""
     for child in psutil.Process(live.process.pid).children(recursive=True):
@@ -183,6 +195,7 @@ def measure(client: httpx2.Client, live: Live, chosen: argparse.Namespace) -> No
         "search, one client",
         [timed(lambda q=q: client.post(SEARCH, json={"query": q}), 200) for q in asked[100:]],  # type: ignore[misc]
     )
+    by_stage(client, asked[100:200])
     shown("embed a question", [timed(lambda q=q: client.post("/v1/embed", json={"text": q}), 200) for q in asked[100:]])  # type: ignore[misc]
     shown("health", [timed(lambda: client.get("/v1/health"), 200) for _ in range(chosen.samples)])
     many_clients(live, 16, chosen.seconds)
