@@ -22,7 +22,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from bench.story_events import OURS, Killer, faults, tell
+from bench.story_events import OURS, Killer, by_memory, faults, tell
 from tests.live.server import Live, running
 
 SECRET = "whsec_" + "bm90LWEtcmVhbC1zZWNyZXQ="
@@ -152,12 +152,8 @@ def delivery_faults(story: dict[str, Any]) -> list[str]:
         known = first.setdefault(event["id"], event)
         if known != event:
             found.append(f"event {event['id']} says two things")
-    told: dict[str, list[str]] = {}
-    for event in first.values():
-        told.setdefault(event["data"]["id"], []).append(event["type"])
-    acknowledged: dict[str, list[str]] = {}
-    for id, type in (pair for done in story["done"] for pair in done):
-        acknowledged.setdefault(id, []).append(type)
+    told = by_memory((event["data"]["id"], event["type"]) for event in first.values())
+    acknowledged = by_memory(pair for done in story["done"] for pair in done)
     if told != acknowledged:
         lost = sum(told.get(id) != types for id, types in acknowledged.items())
         invented = len(told.keys() - acknowledged.keys())

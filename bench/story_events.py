@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -211,6 +211,14 @@ def tell(live: Live, changes: int, writers: int, kill_every: float) -> dict[str,
     }  # fmt: skip
 
 
+def by_memory(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the types of events by the memory they are of, in the order of the (memory id, type) pairs."""
+    found: dict[str, list[str]] = {}
+    for id, type in pairs:
+        found.setdefault(id, []).append(type)
+    return found
+
+
 def faults(story: dict[str, Any]) -> list[str]:
     """Return what is wrong in a story that was told: nothing, it is hoped."""
     found, seen = [], story["seen"]
@@ -221,13 +229,8 @@ def faults(story: dict[str, Any]) -> list[str]:
         found.append("stream and pages differ")
     if len({event["id"] for event in seen}) != len(seen):
         found.append("an event has two numbers")
-    told: dict[str, list[str]] = {}
-    for event in seen:
-        if event["type"] in OURS:
-            told.setdefault(event["data"]["id"], []).append(event["type"])
-    acknowledged: dict[str, list[str]] = {}
-    for id, type in (pair for done in story["done"] for pair in done):
-        acknowledged.setdefault(id, []).append(type)
+    told = by_memory((event["data"]["id"], event["type"]) for event in seen if event["type"] in OURS)
+    acknowledged = by_memory(pair for done in story["done"] for pair in done)
     if told != acknowledged:
         lost = sum(told.get(id) != types for id, types in acknowledged.items())
         found.append(f"{lost} memories lack events or have them in another order; {len(told)} were told of")
