@@ -17,8 +17,9 @@ def create_app(parts: "State") -> "Flask":
     # Imported here, so that a helper process which needs one small module of this package does not load the web.
     from flask import Flask
 
-    from app import auth, limits, logs, path_ids, recording, request_id, space_watch, verbs
+    from app import auth, dialects, limits, logs, path_ids, recording, request_id, space_watch, verbs
     from app.api import Api, OrJson
+    from app.compat import ADAPTERS, DIALECTS
     from app.errors import ERRORS
     from app.openapi import OPTIONS, register_components
     from app.resources import BLUEPRINTS, PAGES
@@ -29,6 +30,7 @@ def create_app(parts: "State") -> "Flask":
     app.extensions["loci"] = parts
     request_id.init_app(app)
     logs.init_app(app)
+    dialects.init_app(app, DIALECTS)
     verbs.init_app(app)
     auth.init_app(app)
     limits.init_app(app, parts.settings)
@@ -41,6 +43,6 @@ def create_app(parts: "State") -> "Flask":
     register_components(api, ERRORS)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    for pages in PAGES:
+    for pages in (*PAGES, *ADAPTERS):
         app.register_blueprint(pages)
     return app

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask_smorest
 import orjson
-from flask import Flask, Request, Response, jsonify
+from flask import Flask, Request, Response
 from flask.json.provider import JSONProvider
 from gunicorn.http.errors import ParseException
 from structlog import get_logger
@@ -19,8 +19,8 @@ from werkzeug.exceptions import HTTPException
 
 from app import errors, limits
 from app.auth import needed_scope
+from app.dialects import answer
 from app.embeddings import EmbedderError
-from app.request_id import request_id
 from app.samples import uuid_of
 from app.schemas.common import ErrorOut
 from app.spec import Plugin, finished
@@ -89,6 +89,8 @@ class Parser(FlaskParser):
     No body is an empty object, whatever the Content-Type says; an empty query value is none: a filter nobody filled in.
     """
 
+    # Whether a body is read as JSON whatever its Content-Type says.
+    any_type = False
     DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, None)
 
     def load_querystring(self, req: Request, schema: Any) -> Any:
@@ -102,7 +104,7 @@ class Parser(FlaskParser):
             raise errors.TooLarge(MESSAGES[413])
         if not data.strip():
             return {}
-        if not is_json(req.mimetype):
+        if not self.any_type and not is_json(req.mimetype):
             raise errors.WrongMediaType(MESSAGES[415])
         try:
             found = orjson.loads(data)
@@ -174,14 +176,6 @@ def _has_required(body: dict[str, Any]) -> bool:
     schema = next(iter(body["content"].values()))["schema"]
     fields = (schema() if isinstance(schema, type) else schema).fields
     return any(field.required for field in fields.values())
-
-
-def answer(error: errors.ApiError) -> Response:
-    """Return the response for an error of ours."""
-    response = jsonify(errors.body(error, request_id()))
-    response.status_code = error.status
-    response.headers.extend(error.headers)
-    return response
 
 
 def without_vectors(error: EmbedderError) -> errors.NotAvailable:

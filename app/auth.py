@@ -7,9 +7,9 @@ from typing import TypeVar, cast
 from flask import Flask, current_app, g, request
 from structlog.contextvars import bind_contextvars
 
-from app import crypto
+from app import crypto, dialects
 from app.clock import now_ms
-from app.errors import Forbidden, Unauthorized
+from app.errors import Forbidden, KeyRefused, Unauthorized
 from app.scopes import BY_VERB, allows
 from app.state import State, state
 from graph.keys import KeyDirectory
@@ -79,7 +79,7 @@ def init_app(app: Flask) -> None:
         scope = needed_scope(cast(str, request.endpoint), request.method)
         if scope == PUBLIC:
             return
-        caller = authenticate(presented_key())
+        caller = authenticate(dialects.current().presented_key(request.headers))
         g.principal = caller
         bind_contextvars(key_id=caller.key_id)
 
@@ -97,30 +97,14 @@ def init_scopes(app: Flask) -> None:
             raise Forbidden(f"This key lacks the scope `{scope}`; create one that has it with an admin key")
 
 
-def presented_key() -> str:
-    """Return the key of the request from `Authorization: Bearer` or `X-API-Key`.
-
-    Raises:
-        Unauthorized: there is none.
-    """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    if sent := request.headers.get("X-API-Key", "").strip():
-        return sent
-    if scheme:
-        raise Unauthorized("Authorization must be `Bearer <key>`")
-    raise Unauthorized("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`")
-
-
 def authenticate(key: str) -> Principal:
     """Return who owns `key`.
 
     Raises:
-        Unauthorized: the key is unknown, revoked or expired.
+        KeyRefused: the key is unknown, revoked or expired.
     """
     if len(key) > LONGEST_KEY:
-        raise Unauthorized("The API key is not valid")
+        raise KeyRefused("The API key is not valid")
     return owner(state(), crypto.key_digest(state().pepper, key))
 
 
@@ -128,16 +112,16 @@ def owner(parts: State, digest: str) -> Principal:
     """Return who owns the key with this digest now.
 
     Raises:
-        Unauthorized: the key is unknown, revoked or expired.
+        KeyRefused: the key is unknown, revoked or expired.
     """
     row = KeyDirectory(parts.graph).find(digest)
     if row is None or not crypto.same(row["digest"], digest):
-        raise Unauthorized("The API key is not valid")
+        raise KeyRefused("The API key is not valid")
     now = now_ms()
     if row["revoked_at"] is not None or (row["auto_revoke_at"] is not None and row["auto_revoke_at"] <= now):
-        raise Unauthorized("The API key was revoked")
+        raise KeyRefused("The API key was revoked", ended=True)
     if row["expires_at"] is not None and row["expires_at"] <= now:
-        raise Unauthorized("The API key has expired")
+        raise KeyRefused("The API key has expired", ended=True)
     return Principal(
         tenant=row["tenant"],
         account=row["account"],

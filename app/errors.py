@@ -44,6 +44,14 @@ class Unauthorized(ApiError):
     sent_always: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
+class KeyRefused(Unauthorized):
+    """A key was sent, and it is unknown or (`ended`) revoked or expired; some dialects tell this from no key at all."""
+
+    def __init__(self, message: str, *, ended: bool = False) -> None:
+        super().__init__(message)
+        self.ended = ended
+
+
 class Forbidden(ApiError):
     """The key is good but lacks the scope."""
 
@@ -108,6 +116,12 @@ class RateLimited(ApiError):
     """Too many requests; `Retry-After` says when to come back."""
 
     status, type = 429, "rate_limit_exceeded"
+
+    def __init__(self, message: str, wait: int, period: str = "") -> None:
+        """`wait` is in whole seconds; `period` is that of the limit that was reached: `minute`, `hour`."""
+        super().__init__(message, headers={"Retry-After": str(wait)})
+        self.wait = wait
+        self.period = period
 
 
 class Internal(ApiError):

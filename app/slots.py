@@ -22,13 +22,15 @@ class Slots:
             RateLimited: the key holds its half already.
             NotAvailable: none is free.
         """
-        headers = {"Retry-After": str(RETRY_SECONDS)}
         share = (most + 1) // 2
         with self._lock:
             if self._held[key_id] >= share > 0:
-                raise RateLimited(f"This key has {share} event streams open; close one, or read pages", headers=headers)
+                raise RateLimited(f"This key has {share} event streams open; close one, or read pages", RETRY_SECONDS)
             if self._held.total() >= most:
-                raise NotAvailable(f"All {most} event streams of this server are in use; read pages", headers=headers)
+                raise NotAvailable(
+                    f"All {most} event streams of this server are in use; read pages",
+                    headers={"Retry-After": str(RETRY_SECONDS)},
+                )
             self._held[key_id] += 1
 
     def give_back(self, key_id: str) -> None:

@@ -14,8 +14,8 @@ from flask import Flask, current_app, g
 from flask.typing import ResponseReturnValue
 
 from app import warmup
-from app.api import answer
 from app.bootstrap import embedder_of
+from app.dialects import answer
 from app.embeddings import Embedder, EmbedderError
 from app.embeddings.spec import restored
 from app.errors import from_graph

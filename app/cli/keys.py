@@ -7,12 +7,16 @@ import click
 from app.bootstrap import pepper
 from app.cli.common import settings_and_graph
 from app.clock import iso
+from app.compat import DIALECTS
 from app.config import Settings
-from app.scopes import DEFAULT_SCOPES, SCOPES
+from app.dialects import NATIVE, Dialect
+from app.scopes import SCOPES
 from app.services.keys import key_shown, make_key, rotate_key
 from graph.driver import Graph
-from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyRepository
+from graph.keys import FIRST_ACCOUNT, KeyRepository
 from graph.labels import NEVER
+
+SPOKEN: dict[str, Dialect] = {dialect.name: dialect for dialect in (NATIVE, *DIALECTS)}
 
 
 @click.group()
@@ -32,16 +36,34 @@ def opened() -> tuple[Settings, Graph]:
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), help="What it may do; repeat for more."
 )
-@click.option("--namespace", default=FIRST_NAMESPACE, show_default=True, help="Namespace it opens.")
+@click.option("--namespace", help="Namespace it opens; absent: `default`, or what the dialect has.")
+@click.option(
+    "--dialect",
+    type=click.Choice(list(SPOKEN)),
+    default=NATIVE.name,
+    show_default=True,
+    help="Make it look, and do, as the clients of this API expect.",
+)
 @click.option("--expires-days", type=click.IntRange(1, 365), help="Days until it stops working.")
 @click.option("--account", default=FIRST_ACCOUNT, show_default=True, help="Account it belongs to.")
-def create(name: str | None, scopes: tuple[str, ...], namespace: str, expires_days: int | None, account: str) -> None:
+def create(
+    name: str | None,
+    scopes: tuple[str, ...],
+    namespace: str | None,
+    dialect: str,
+    expires_days: int | None,
+    account: str,
+) -> None:
     """Make a key and print it: the only time it is shown."""
     settings, graph = opened()
-    body: dict[str, Any] = {"name": name, "scopes": list(scopes or DEFAULT_SCOPES), "expires_days": expires_days}
-    key, row = make_key(KeyRepository(graph, account), pepper(settings), namespace, body)
+    body: dict[str, Any] = {
+        "name": name,
+        "scopes": list(scopes or SPOKEN[dialect].scopes),
+        "expires_days": expires_days,
+    }
+    key, row = make_key(KeyRepository(graph, account), pepper(settings), namespace, body, SPOKEN[dialect])
     click.echo(key)
-    click.echo(f"id {row['id']}, namespace {namespace}, scopes {', '.join(row['scopes'])}", err=True)
+    click.echo(f"id {row['id']}, namespace {row['namespace']}, scopes {', '.join(row['scopes'])}", err=True)
 
 
 @keys.command("list")
@@ -67,7 +89,7 @@ def list_keys(account: str) -> None:
 def rotate(key_id: str, account: str, grace_hours: float) -> None:
     """Replace a key by a new one and print it: the only time it is shown."""
     settings, graph = opened()
-    key, row = rotate_key(KeyRepository(graph, account), pepper(settings), key_id, grace_hours)
+    key, row = rotate_key(KeyRepository(graph, account), pepper(settings), key_id, grace_hours, DIALECTS)
     click.echo(key)
     click.echo(f"id {row['id']}; the old key works for {grace_hours:g} hours more", err=True)
 

@@ -8,7 +8,8 @@ from marshmallow import ValidationError
 
 from app import crypto, server_sent
 from app.api import Blueprint
-from app.auth import owner, presented_key, principal
+from app.auth import owner, principal
+from app.dialects import current
 from app.errors import invalid
 from app.request_id import request_id
 from app.schemas.events import CURSOR, EventArgs, EventList, check_cursor
@@ -60,7 +61,7 @@ def stream(args: dict[str, Any]) -> Response:
     kept = events.settled()
     number = begin(events, {**args, **seen()}, kept, "now")
     check_kept(number, kept)
-    digest = crypto.key_digest(parts.pepper, presented_key())
+    digest = crypto.key_digest(parts.pepper, current().presented_key(request.headers))
     parts.streams.take(caller.key_id, parts.settings.most_streams)
     made = Stream(parts, caller, asked, number, lambda: owner(parts, digest), Peer().gone)
     response = streamed(made.lines(request_id()))

@@ -8,6 +8,7 @@ from flask.views import MethodView
 from app.answers import deleted
 from app.api import Blueprint
 from app.auth import principal, require
+from app.dialects import NATIVE, named, spoken
 from app.pagination import PageArgs, list_of, page, position
 from app.schemas.common import DeletedOut
 from app.schemas.keys import KeyCreate, KeyInfoOut, KeyOut, KeyRotate, KeyUpdate, NamespaceOut
@@ -46,7 +47,9 @@ class KeyList(MethodView):
         A namespace not seen before is made: a tenant of its own, empty. Repeating the call makes another key. Needs the
         scope `admin`.
         """
-        key, row = make_key(keys(), state().pepper, body.get("namespace") or principal().namespace, body)
+        dialect = named(body.get("dialect", NATIVE.name))
+        namespace = body.get("namespace") or (None if dialect.own_namespace else principal().namespace)
+        key, row = make_key(keys(), state().pepper, namespace, {"scopes": dialect.scopes, **body}, dialect)
         return {"key": key, "key_info": key_shown(row)}
 
 
@@ -119,5 +122,5 @@ class KeyRotation(MethodView):
         The new key has the same name, scopes and namespace; one that expires gets its whole lifetime anew. 409 when the
         key has ended or was rotated before. Needs the scope `admin`.
         """
-        key, row = rotate_key(keys(), state().pepper, key_id, body["grace_hours"])
+        key, row = rotate_key(keys(), state().pepper, key_id, body["grace_hours"], spoken())
         return {"key": key, "key_info": key_shown(row)}

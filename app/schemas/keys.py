@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from app.schemas.common import IsoTime, Schema, Text
-from app.scopes import DEFAULT_SCOPES, SCOPES
+from app.scopes import SCOPES
 
 SPEND = validate.Range(0, 1_000_000_000, error="must lie between {min} and {max}")
 NAMESPACE = validate.Regexp(
@@ -68,7 +68,7 @@ class KeyCreate(Schema):
     """A new key."""
 
     name = Text(255, metadata={"description": "What it is for.", "example": "ci"})
-    scopes = scopes_field(load_default=lambda: list(DEFAULT_SCOPES))
+    scopes = scopes_field()
     expires_days = fields.Integer(
         validate=validate.Range(1, 365, error="must lie between {min} and {max}"),
         metadata={"description": "Days until it stops working; absent: never.", "example": 90},
@@ -76,10 +76,14 @@ class KeyCreate(Schema):
     namespace = Text(
         255, blank=False, validate=[NAMESPACE],
         metadata={
-            "description": "Namespace of the account it opens, made on first use; absent: the caller's own.",
+            "description": "Namespace of the account it opens, made on first use; absent: the caller's own, or a new "
+            "one where the dialect has that.",
             "example": "team-a",
         },
     )  # fmt: skip
+    dialect = Text(
+        32, metadata={"description": "Make it look, and do, as the clients of this API expect.", "example": "sendryx"}
+    )
     daily_spend_limit_usd = fields.Float(
         allow_nan=False,
         validate=SPEND,

@@ -1,11 +1,13 @@
 """Making keys: the secret exists once, here; the graph keeps its digest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app import crypto
 from app.clock import now_ms
-from app.ids import new_id, new_key
-from graph.keys import KeyDirectory, KeyRepository
+from app.dialects import NATIVE, Dialect
+from app.ids import new_id
+from graph.keys import FIRST_NAMESPACE, KeyDirectory, KeyRepository
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -13,11 +15,16 @@ PREFIX = 12
 
 
 def make_key(
-    repository: KeyRepository, pepper: str, namespace: str, body: dict[str, Any]
+    repository: KeyRepository, pepper: str, namespace: str | None, body: dict[str, Any], dialect: Dialect = NATIVE
 ) -> tuple[str, dict[str, Any]]:
-    """Create a key from a loaded `KeyCreate` body; return it in clear, this once, and its row."""
-    key = new_key()
-    return key, repository.create(namespace, **_properties(key, pepper, body))
+    """Create a key from a loaded `KeyCreate` body; return it in clear, this once, and its row.
+
+    Without a namespace it opens that of the account's first key, or one of its own where the dialect says so.
+    """
+    key, id = dialect.new_key(), new_id()
+    if not namespace:
+        namespace = f"{dialect.name}-{id}" if dialect.own_namespace else FIRST_NAMESPACE
+    return key, repository.create(namespace, **_properties(id, key, pepper, body, dialect))
 
 
 def edit_key(repository: KeyRepository, id: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -31,22 +38,28 @@ def edit_key(repository: KeyRepository, id: str, body: dict[str, Any]) -> dict[s
     return repository.update(id, {**body, **scopes})
 
 
-def rotate_key(repository: KeyRepository, pepper: str, id: str, grace_hours: float) -> tuple[str, dict[str, Any]]:
+def rotate_key(
+    repository: KeyRepository, pepper: str, id: str, grace_hours: float, dialects: Sequence[Dialect] = ()
+) -> tuple[str, dict[str, Any]]:
     """Replace a key by a new one; return that in clear, this once, and its row. The old one ends after the grace.
+
+    The new one looks as the old one's dialect, among `dialects`, has it.
 
     Raises:
         NotFound: no such key in the account.
         Conflict: the key has ended, or was rotated before.
     """
-    key = new_key()
+    spoken = repository.get(id)["dialect"]
+    key = next((dialect for dialect in dialects if dialect.name == spoken), NATIVE).new_key()
     facts = {"new_id": new_id(), "digest": crypto.key_digest(pepper, key), "key_prefix": key[:PREFIX]}
     return key, repository.rotate(id, round(grace_hours * HOUR_MS), **facts)
 
 
 def make_first_key(directory: KeyDirectory, pepper: str, scopes: tuple[str, ...]) -> str | None:
     """Create the first key of a new database and return it; None when there is a key already."""
-    key = new_key()
-    row = directory.create_first(**_properties(key, pepper, {"name": "first key", "scopes": list(scopes)}))
+    key = NATIVE.new_key()
+    body = {"name": "first key", "scopes": list(scopes)}
+    row = directory.create_first(**_properties(new_id(), key, pepper, body, NATIVE))
     return key if row else None
 
 
@@ -57,16 +70,16 @@ def key_shown(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "is_active": not ended, "spend_info": None}
 
 
-def _properties(key: str, pepper: str, body: dict[str, Any]) -> dict[str, Any]:
+def _properties(id: str, key: str, pepper: str, body: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     days = body.get("expires_days")
     return {
-        "id": new_id(),
+        "id": id,
         "tenant_id": new_id(),
         "digest": crypto.key_digest(pepper, key),
         "key_prefix": key[:PREFIX],
         "name": body.get("name"),
         "scopes": sorted(set(body["scopes"])),
-        "dialect": "native",
+        "dialect": dialect.name,
         "expires_at": now_ms() + days * DAY_MS if days else None,
         "daily_spend_limit_usd": body.get("daily_spend_limit_usd"),
         "monthly_spend_limit_usd": body.get("monthly_spend_limit_usd"),
