@@ -5,6 +5,7 @@ hands it to the API process. The API and the worker are children in its process 
 dies is started again, after a pause that grows while it keeps dying.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -36,6 +37,7 @@ from graph.keys import KeyDirectory
 READY_SECONDS = 60
 STOP_SECONDS = 20
 POLL_SECONDS = 0.2
+ORPHAN_SECONDS = 5.0
 
 
 class Supervisor:
@@ -197,15 +199,28 @@ class Supervisor:
         family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((self.settings.host, self.settings.port))
-        except OSError as error:
+        # After a kill, the processes that this home had hold their port until they notice that they are orphans.
+        ours = self.home.read_credentials().get("base_url", "").endswith(f":{self.settings.port}")
+        deadline = time.monotonic() + (ORPHAN_SECONDS if ours else 0)
+        while (error := self._bind(listener)) is not None:
+            self._raise_if_stopping()
+            taken = error.errno == errno.EADDRINUSE
+            if taken and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+                continue
             listener.close()
-            if error.errno == 98 or "in use" in str(error):
+            if taken:
                 raise PortTakenError(self.settings.port, "LOCI_PORT") from error
             raise ConfigError(f"LOCI_HOST: cannot listen on {self.settings.host}: {error.strerror}") from error
         listener.listen(512)
         return listener
+
+    def _bind(self, listener: socket.socket) -> OSError | None:
+        try:
+            listener.bind((self.settings.host, self.settings.port))
+        except OSError as error:
+            return error
+        return None
 
     def _url(self, listener: socket.socket) -> str:
         host, port = listener.getsockname()[:2]

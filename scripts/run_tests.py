@@ -26,8 +26,9 @@ KEPT_NAMES = frozenset(
     }
 )  # fmt: skip
 KEPT_PREFIXES = ("PIP_", "LOCI_TEST_")
-# Two processes share the one database; a file stays in one of them, so that its tests share their fixtures.
-SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "-q")
+# Two processes share the one database; a file stays in one of them, so that its tests share their fixtures. They take
+# the files as they come (`tests.whole`): slow ones first.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-q")
 
 
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:

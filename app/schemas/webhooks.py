@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
@@ -122,6 +123,13 @@ class WebhookUpdate(Schema):
     include_content = fields.Boolean(
         metadata={"description": "Whether payloads carry texts, those of confidential memories never."}
     )
+
+    @ma.pre_load
+    def refuse_secret(self, data: Any, **_: Any) -> Any:
+        # Unknown fields are ignored, but whoever sends this one believes that it signs from now on.
+        if isinstance(data, Mapping) and data.get("secret") is not None:
+            raise ValidationError("is changed by `POST /v1/webhooks/{webhook_id}/rotate-secret`", "secret")
+        return data
 
 
 class SecretRotate(Schema):

@@ -9,7 +9,7 @@ import orjson
 
 from app.auth import Principal
 from app.clock import now_ms
-from app.errors import invalid
+from app.errors import QuotaExceeded, invalid
 from app.events import TEST_EVENT
 from app.ids import new_id
 from app.outbound import Refused, check_url
@@ -21,6 +21,8 @@ from graph.webhooks import WebhookRepository
 
 HOUR_MS = 3_600_000
 SECRET_BYTES = 32
+# Each event of a tenant is a delivery to each: without a bound, one tenant's would keep the senders busy for all.
+MOST_WEBHOOKS = 100
 FIELD = "webhook.secret"
 
 
@@ -30,8 +32,11 @@ def create_webhook(parts: State, caller: Principal, body: dict[str, Any]) -> dic
     Raises:
         Invalid: the URL must not be called.
         Forbidden: it names events of keys, and the caller lacks the scope `admin`.
+        QuotaExceeded: the tenant has `MOST_WEBHOOKS` already.
     """
     check(parts, body["url"])
+    if WebhookRepository(parts.graph, caller).count() >= MOST_WEBHOOKS:
+        raise QuotaExceeded(f"There are {MOST_WEBHOOKS} webhooks already; delete one that is not needed")
     hidden = unseen(caller, body["event_types"], "event_types")
     id, given = new_id(), body.pop("secret", None)
     secret = given or new_secret()

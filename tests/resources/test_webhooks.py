@@ -108,6 +108,13 @@ class TestCreate:
         assert error_of(caller.post("/v1/webhooks", {"url": URL, **body}), 422)["details"][0]["field"] == field
         assert caller.get("/v1/webhooks").get_json()["data"] == []
 
+    def test_a_tenant_has_so_many_and_no_more(self, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("app.services.webhooks.MOST_WEBHOOKS", 2)
+        ids = [made(caller)["id"] for _ in range(2)]
+        assert error_of(caller.post("/v1/webhooks", {"url": URL}), 403)["type"] == "quota_exceeded"
+        caller.delete(f"/v1/webhooks/{ids[0]}")
+        made(caller)
+
     def test_the_operator_may_open_private_networks(self, parts: State, caller: Caller) -> None:
         settings = replace(parts.settings, outbound_allow="127.0.0.0/8, 10.0.0.0/8")
         opened = replace(caller, app=create_app(replace(parts, settings=settings)))
@@ -191,6 +198,13 @@ class TestUpdate:
     def test_events_can_be_widened_to_all_again(self, caller: Caller) -> None:
         id = made(caller, event_types=["memory.created"])["id"]
         assert caller.patch(f"/v1/webhooks/{id}", {"event_types": []}).get_json()["event_types"] == []
+
+    def test_a_secret_sent_here_is_not_taken_for_changed(self, caller: Caller) -> None:
+        id = made(caller)["id"]
+        body = error_of(caller.patch(f"/v1/webhooks/{id}", {"secret": "another-one", "enabled": False}), 422)
+        assert body["details"][0]["field"] == "secret"
+        assert "rotate-secret" in body["message"]
+        assert caller.get(f"/v1/webhooks/{id}").get_json()["enabled"] is True
 
     def test_a_new_address_is_checked_like_the_first(self, caller: Caller) -> None:
         id = made(caller)["id"]

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.ids import is_uuid
-from app.schemas.memories import LONGEST
+from app.schemas.memories import LONGEST, TIERS, TYPES, VISIBILITIES
 from app.services.transfer.form import FORMAT, TransferError, unpacked
 from graph.labels import LINKS, NEVER, TRANSFERRED, UNIQUE_TOO, Link
 
@@ -35,6 +35,8 @@ TIMES = ("created_at", "occurred_at", "expires_at", "superseded_at")
 FILTERS: dict[str, type] = {
     **dict.fromkeys(WORDS, str), "current": bool, "archived": bool, "importance": float, **dict.fromkeys(TIMES, int),
 }  # fmt: skip
+# A word that nobody knows would be shown to nobody, or to everybody.
+ONE_OF = {"visibility": VISIBILITIES, "tier": TIERS, "memory_type": TYPES}
 COMMON: dict[str, type] = {"created_at": int, "updated_at": int, "version": int}
 NEEDED: dict[str, dict[str, type]] = {
     "Memory": {**COMMON, **FILTERS, "content": str, "content_hash": str, "metadata": str, "seq": int},
@@ -152,6 +154,9 @@ def node(number: int, told: dict[str, Any], of: Header) -> Node:
     for name, kind in NEEDED[label].items():
         if not _is(props.get(name), kind):
             raise TransferError(number, f"props.{name}", f"must be {SHOWN[kind]}")
+    for name, words in ONE_OF.items() if label in ("Memory", "MemoryVersion") else ():
+        if props[name] not in words:
+            raise TransferError(number, f"props.{name}", f"must be one of: {', '.join(words)}")
     if label in OF_KIND and props["kind"] != OF_KIND[label]:
         raise TransferError(number, "props.kind", f"must be `{OF_KIND[label]}`")
     searchable = told.get("searchable", False)

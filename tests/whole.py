@@ -1,8 +1,13 @@
-"""With `LOCI_TEST_FORBID_SKIPS` set, a skipped test is a failure: the gate never grows shorter unseen."""
+"""What the whole suite keeps to.
+
+With `LOCI_TEST_FORBID_SKIPS` set, a skipped test is a failure: the gate never grows shorter unseen. Files with slow
+tests come first, so that no process is left alone with them at the end.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
@@ -30,3 +35,11 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     if FORBIDDEN and report.skipped:
         report.longrepr, report.outcome = f"Skipped where skips are forbidden: {_reason(report)}", "failed"
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, then the others by how many tests they have; within a file nothing moves."""
+    counts = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, -counts[item.path], str(item.path)))
