@@ -130,11 +130,11 @@ def delivered(live: Live, consumer: Consumer, changes: int, writers: int, kill_e
         client.post("/v1/webhooks", json=body).raise_for_status()
     story = tell(live, changes, writers, kill_every)
     started = time.monotonic()
-    killer = Reaper(live, kill_every, consumer)
-    killer.start()
-    consumer.wait(sum(map(len, story["done"])))
-    killer.end()
-    killer.close()
+    with Reaper(live, kill_every, consumer) as killer:
+        killer.start()
+        consumer.wait(sum(map(len, story["done"])))
+        killer.end()
+        killer.close()
     time.sleep(1.0)  # what must not come has time to come
     return {
         **story, "got": list(consumer.got), "forged": consumer.forged, "refused_by_consumer": consumer.refused,

@@ -18,9 +18,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import psutil
@@ -37,7 +37,7 @@ class Writer(threading.Thread):
     """Stores, edits and deletes memories, and remembers what was acknowledged, in order."""
 
     def __init__(self, live: Live, number: int, changes: int) -> None:
-        super().__init__(name=f"writer-{number}")
+        super().__init__(name=f"writer-{number}", daemon=True)
         self.live, self.number, self.changes = live, number, changes
         self.done: list[tuple[str, str]] = []
 
@@ -68,7 +68,7 @@ class Killer(threading.Thread):
     """
 
     def __init__(self, live: Live, every: float) -> None:
-        super().__init__(name="killer")
+        super().__init__(name="killer", daemon=True)
         self.live, self.every = live, every
         self.killed = 0
         self.ending = threading.Event()
@@ -97,6 +97,14 @@ class Killer(threading.Thread):
         self.second.terminate()
         return self.second.wait(60)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Whatever went wrong, nobody is left that kills, and no worker that was stopped half way.
+        self.ending.set()
+        self.second.kill()
+
 
 def worker_beside(live: Live) -> "subprocess.Popen[bytes]":
     """Start one more worker for a running server."""
@@ -116,7 +124,7 @@ class Follower(threading.Thread):
     """Follows the event stream from a cursor on, cut off at any byte, and goes on from the last whole event."""
 
     def __init__(self, live: Live, cursor: str, seed: int = 1, longest: float = 2.0) -> None:
-        super().__init__(name="follower")
+        super().__init__(name="follower", daemon=True)
         self.live, self.cursor, self.longest = live, cursor, longest
         self.pick = random.Random(seed)
         self.seen: list[dict[str, Any]] = []
@@ -183,9 +191,10 @@ def tell(live: Live, changes: int, writers: int, kill_every: float) -> dict[str,
 
     `done` holds lists of (memory id, event type), one for each writer; `seen` and `paged` are events.
     """
-    with live.client() as client:
+    with live.client() as client, ExitStack() as stack:
         cursor = client.get("/v1/events", params={"from": "now"}).json()["next_cursor"]
-        follower, killer = Follower(live, cursor), Killer(live, kill_every)
+        follower, killer = Follower(live, cursor), stack.enter_context(Killer(live, kill_every))
+        stack.callback(follower.ending.set)
         crowd = [Writer(live, number, changes // writers) for number in range(writers)]
         started = time.monotonic()
         for thread in (follower, killer, *crowd):

@@ -96,11 +96,11 @@ def tell(live: Live, jobs: int, clients: int, kill_every: float) -> dict[str, An
     `taken_over` counts jobs that were begun more than once.
     """
     accepted: list[dict[str, Any]] = []
-    with live.client() as client:
+    with live.client() as client, TakingTurns(live, kill_every) as killer:
         cursor = client.get("/v1/events", params={"from": "now"}).json()["next_cursor"]
-        killer = TakingTurns(live, kill_every)
         crowd = [
-            threading.Thread(target=accept, args=(live, number, jobs // clients, accepted)) for number in range(clients)
+            threading.Thread(target=accept, args=(live, number, jobs // clients, accepted), daemon=True)
+            for number in range(clients)
         ]
         started = time.monotonic()
         accept(live, 1_000, 1, accepted)

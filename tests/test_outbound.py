@@ -245,7 +245,7 @@ class Dripping:
     def __enter__(self) -> int:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self._drip)
+        self.thread = threading.Thread(target=self._drip, daemon=True)
         self.thread.start()
         return int(self.listener.getsockname()[1])
 
@@ -261,7 +261,7 @@ class Dripping:
 
     def __exit__(self, *_: object) -> None:
         self.over.set()
-        self.thread.join()
+        self.thread.join(5)
         self.listener.close()
 
 

@@ -38,7 +38,7 @@ class Writer(threading.Thread):
     """Stores numbered memories until told to stop, and remembers which were acknowledged."""
 
     def __init__(self, live: Live, number: int, session: str) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self.base_url, self.key = live.base_url, live.credentials["api_key"]
         self.number, self.session = number, session
         self.acknowledged: list[tuple[str, str]] = []

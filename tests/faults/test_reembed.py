@@ -50,7 +50,7 @@ class Writer(threading.Thread):
     """Stores, edits and searches by meaning until told to stop; notes what was kept and what went wrong."""
 
     def __init__(self, live: Live, number: int) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self.live, self.number = live, number
         self.kept: dict[str, str] = {}
         self.wrong: list[object] = []
@@ -111,11 +111,11 @@ def test_killed_and_gone_on_with_nothing_fails_and_nothing_is_lost(live: Live) -
         first = reembed(live, "--model", "hashing:256", "--yes")
         wait_for("the fill", lambda: graph.read(FILLED)[0]["nodes"] > ENOUGH)
         first.kill()
-        first.communicate()
+        first.communicate(timeout=SECONDS)
         second = reembed(live, "--yes")
         wait_for("the switch", lambda: (found := current(graph)) is not None and found.state == SWITCHED)
         second.send_signal(signal.SIGKILL)
-        second.communicate()
+        second.communicate(timeout=SECONDS)
         with live.client() as client:
             wait_for("the server to notice", lambda: provider(client) == "hashing:256")
         third = reembed(live)

@@ -51,8 +51,9 @@ def loci(live: Live, *words: str) -> None:
     """Run a command beside a server."""
     environment = {**os.environ, **SETTINGS, "LOCI_HOME": str(live.home)}
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words], env=environment, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", "app.cli", *words],
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=180,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
 
