@@ -95,6 +95,7 @@ def init_scopes(app: Flask) -> None:
         scope = needed_scope(cast(str, request.endpoint), request.method)
         if not allows(caller.scopes, scope):
             raise Forbidden(f"This key lacks the scope `{scope}`; create one that has it with an admin key")
+        g.let_in = True
 
 
 def authenticate(key: str) -> Principal:
