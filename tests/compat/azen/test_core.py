@@ -63,6 +63,7 @@ class TestMemory:
 class TestEvents:
     def test_tell_of_storing_embedding_and_deleting(self, client: Client, parts: State) -> None:
         told = Told(parts, client.tenant)
+        assert told.names() == ["key.created"]
         id = client.create("the lamp is green")
         assert told.names() == ["agent.created", "memory.created"]
         client.embed()

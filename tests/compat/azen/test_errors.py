@@ -11,13 +11,14 @@ import pytest
 
 from app import create_app
 from app.compat.azen import API, Azen
+from app.embeddings import EmbedderUnavailable
+from app.embeddings.hashing import HashingEmbedder
 from app.state import State
 from graph.errors import Unavailable
 from tests.callers import error_of, new_caller
 from tests.compat.azen.conftest import Client, Clients, refused
 from tests.compat.speakers import refused as bad_callers
 from tests.contract.operations import INTERNALS
-from tests.workers.test_embed_pending import Moody
 
 ID = "3d0c1f66-6d5e-4a8b-9f21-7a1b7e0f5c90"
 ROUTES = [
@@ -46,6 +47,16 @@ WRONG = [
 ]  # fmt: skip
 GARBAGE = [b"{", b"text=one", b"\xff\xfe", b'{"text": "a"} x', b"[" * 100_000, b'{"text": "\\ud800"}']
 NO_IDS = ["search", "1", "not-a-uuid", "3d0c1f666d5e4a8b9f217a1b7e0f5c90", "%7B%7D", "' OR 1=1", "a" * 300, "..%2F"]
+
+
+class Away(HashingEmbedder):
+    """Does not answer."""
+
+    def embed_query(self, text: str) -> Any:
+        raise EmbedderUnavailable("down")
+
+    def embed_documents(self, texts: Any) -> Any:
+        raise EmbedderUnavailable("down")
 
 
 class TestBadRequest:
@@ -162,7 +173,7 @@ class TestElsewhere:
         assert int(response.headers["Retry-After"]) > 0
 
     def test_an_embedder_that_is_away_is_503_for_a_search_alone(self, client: Client, parts: State) -> None:
-        deaf = replace(client, app=create_app(replace(parts, embedder=Moody(""))))
+        deaf = replace(client, app=create_app(replace(parts, embedder=Away())))
         id = deaf.create("stored all the same")
         response = deaf.call("POST", "/memory/search", {"query": "stored"})
         refused(response, 503)

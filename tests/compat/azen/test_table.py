@@ -56,7 +56,7 @@ class Tour:
         """Send bodies that cannot be read."""
         for body in ("{", "[]", "{}"):
             self.call(400, ERROR, "POST", path, data=body, headers=JSON)
-        big = json.dumps({"text": "a" * 25_000_000, "query": "a"})
+        big = json.dumps({"text": "a" * 26_000_000, "query": "a"})
         self.call(413, ERROR, "POST", path, data=big, headers=JSON)
 
 
