@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from flask import Flask
 from openapi_spec_validator import validate
 
+from app.cli import loci
 from app.compat.azen import API, CLIENT_HEADERS, PREFIX, Azen, blueprint
 from app.state import State
+from graph.driver import Connection
 from tests.callers import Caller
 from tests.compat.azen.conftest import Client
 from tests.compat.speakers import speaker
+from tests.conftest import PEPPER
 
 ORIGIN = {"Origin": "https://shop.example.com"}
 SENT = ["content-type", "azen-api-key", "accept", *(name.lower() for name in CLIENT_HEADERS)]
@@ -34,6 +40,18 @@ class TestKey:
         assert sorted(made["key_info"]["scopes"]) == ["delete", "read", "write"]
         headers = {"azen-api-key": made["key"]}
         assert app.test_client().get(f"{API}/memory", headers=headers).status_code == 200
+
+    def test_is_made_at_the_command_line(
+        self, connection: Connection, app: Flask, tmp_path: Path, fresh: Callable[[str], str]
+    ) -> None:
+        environment = {
+            "NEO4J_URI": connection.uri, "NEO4J_USER": connection.user, "NEO4J_PASSWORD": connection.password,
+            "LOCI_HOME": str(tmp_path), "LOCI_KEY_PEPPER": PEPPER,
+        }  # fmt: skip
+        wanted = ["keys", "create", "--dialect", "azen", "--account", fresh("test")]
+        key = CliRunner().invoke(loci, wanted, env=environment).stdout.strip()
+        assert key.startswith("az_")
+        assert app.test_client().get(f"{API}/memory", headers={"azen-api-key": key}).status_code == 200
 
     def test_opens_the_tenant_that_a_native_key_opens(self, app: Flask, parts: State, caller: Caller) -> None:
         id = caller.remember("Ada keeps bees", metadata={"source": "runbook"})["id"]
