@@ -81,10 +81,10 @@ class UsageMeter:
         self._written: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def count(self, tenant: str, key_id: str, route: str, status: int, ms: float, let_in: bool = True) -> None:
+    def count(self, tenant: str, key_id: str, route: str, status: int, ms: float, *, let_in: bool = True) -> None:
         """Count one answered request; `let_in` tells whether scopes and limits allowed it."""
         now = now_ms()
-        one = Count(1, int(400 <= status < 500), int(status >= 500), ms, int(not let_in))
+        one = Count(1, int(400 <= status < 500), int(status >= 500), ms, kept_out=int(not let_in))
         with self._lock:
             self._add(Spot(tenant, key_id, route, day_of(now)), one)
             if len(self._uses) < self.most:
