@@ -5,7 +5,7 @@ What it calls an organisation is the tenant of the key; its memories are those o
 
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import Response, current_app
@@ -27,7 +27,7 @@ from app.services.accept import accept
 from app.services.forget import delete_memory
 from app.services.listing import Listing, one
 from app.services.recall import search
-from app.services.usage import daily, last_days
+from app.services.usage import Calls, daily, last_days
 from app.state import state
 
 PREFIX = "/azen"
@@ -169,6 +169,10 @@ def usage() -> dict[str, Any]:
     creates, searches = (
         daily(state(), principal(), f"POST {API}{path}", days) for path in ("/memory", "/memory/search")
     )
+    return _added_up(days, creates, searches)
+
+
+def _added_up(days: Sequence[str], creates: Sequence[Calls], searches: Sequence[Calls]) -> dict[str, Any]:
     both = list(zip(creates, searches, strict=True))
     series = {
         "memory_create": [made.requests - made.errors for made in creates],
