@@ -46,8 +46,9 @@ docs: venv-dev ## Write the generated parts of docs and .env.example
 openapi: venv-dev ## Write openapi.json from the code
 	$(BIN)/python -m scripts.openapi
 
-compatibility: venv-dev ## Call all 65 routes on a server of its own and write what they answered into docs/compatibility.md
+compatibility: venv-dev ## Call every route of every API and write what they answered into docs/compatibility.md
 	@$(BIN)/python -m scripts.compatibility
+	@LOCI_TEST_WRITE_TABLES=1 $(BIN)/python scripts/run_tests.py -n 0 -k TestTable tests/compat
 
 # What lands in the files must not depend on where they were made: no index address, no local folder, no command line.
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-for wheel --no-header \

@@ -87,6 +87,10 @@ class Dialect:
         """Return the body and the status that tell of an error."""
         return errors.body(error, request_id()), error.status
 
+    def error_headers(self, error: ApiError) -> Mapping[str, str]:
+        """Return the headers that tell of an error beside its body."""
+        return error.headers
+
     def limit_headers(self, left: Left) -> dict[str, str]:
         """Return the headers that tell a key where it stands."""
         return {}
@@ -149,5 +153,5 @@ def answer(error: ApiError) -> Response:
     body, status = current().shown(error)
     response = jsonify(body) if not isinstance(body, Response) else body
     response.status_code = status
-    response.headers.extend(error.headers)
+    response.headers.extend(current().error_headers(error))
     return response

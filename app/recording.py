@@ -39,15 +39,20 @@ def _note(caller: Principal, rule: str, response: Response) -> None:
     ledger.open(parts.graph)
     route = rule.replace("<", "{").replace(">", "}")
     took = 1000 * (time.perf_counter() - g.get("started", time.perf_counter()))
-    ledger.usage.count(caller.tenant, caller.key_id, f"{request.method} {route}", response.status_code, took)
+    called, status, let_in = f"{request.method} {route}", response.status_code, g.get("let_in", False)
+    ledger.usage.count(caller.tenant, caller.key_id, called, status, took, let_in=let_in)
     ledger.audit.used(caller, request_id())
     if request.method not in READING and needed_scope(str(request.endpoint), request.method) != "read":
-        status = response.status_code
         ledger.audit.wrote(caller, request_id(), request.method, route, status, _noun_id(response))
 
 
 def _noun_id(response: Response) -> str | None:
-    """Return the id of what was written: from the path, else from the answer. Never a name or a text."""
+    """Return the id of what was written: as a dialect told it, else from the path, else from the answer.
+
+    Never a name or a text.
+    """
+    if told := g.get("written"):
+        return str(told)
     for value in (request.view_args or {}).values():
         if is_uuid(str(value)):
             return str(value)

@@ -8,13 +8,15 @@ from graph.labels import NEVER
 from graph.records import Row, Rows
 from graph.repository import Repository
 
-# The first SET takes the lock before the sums are read: two processes add to the same node.
+# The first SET takes the lock before the sums are read: two processes add to the same node. Days that were written by
+# an earlier release have no `kept_out`.
 ADD = """
 CYPHER 25
 UNWIND $rows AS row
 MERGE (u:UsageDay {tenant: $tenant, key: row.key})
 ON CREATE SET u.id = row.id, u.name = row.name, u.day = row.day, u.key_id = row.key_id, u.route = row.route,
-  u.requests = 0, u.client_errors = 0, u.server_errors = 0, u.ms = 0.0, u.created_at = $now, u.version = 1
+  u.requests = 0, u.client_errors = 0, u.server_errors = 0, u.kept_out = 0, u.ms = 0.0, u.created_at = $now,
+  u.version = 1
 SET u.updated_at = $now
 WITH u, row
 CALL (u, row) {
@@ -22,7 +24,8 @@ CALL (u, row) {
   MERGE (u)-[r:BY]->(k) ON CREATE SET r.from = $now, r.to = $never
 }
 SET u.requests = u.requests + row.requests, u.client_errors = u.client_errors + row.client_errors,
-  u.server_errors = u.server_errors + row.server_errors, u.ms = u.ms + row.ms
+  u.server_errors = u.server_errors + row.server_errors, u.kept_out = coalesce(u.kept_out, 0) + row.kept_out,
+  u.ms = u.ms + row.ms
 """
 KEYS_USED = """
 CYPHER 25
@@ -46,8 +49,8 @@ WITH CASE WHEN 'day' IN $group_by THEN u.day END AS day, CASE WHEN 'key' IN $gro
   CASE WHEN 'key' IN $group_by THEN k.name END AS key_name,
   CASE WHEN 'route' IN $group_by THEN u.route END AS route,
   sum(u.requests) AS requests, sum(u.client_errors) AS client_errors, sum(u.server_errors) AS server_errors,
-  sum(u.ms) AS ms
-RETURN day, key_id, key_prefix, key_name, route, requests, client_errors, server_errors, ms
+  sum(u.kept_out) AS kept_out, sum(u.ms) AS ms
+RETURN day, key_id, key_prefix, key_name, route, requests, client_errors, server_errors, kept_out, ms
 ORDER BY day DESC, requests DESC, key_id, route LIMIT $limit
 """
 )

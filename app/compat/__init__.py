@@ -5,7 +5,8 @@ To add one: a module here with a `Dialect` and a blueprint, and a line below; CO
 
 from flask import Blueprint
 
+from app.compat import azen
 from app.dialects import Dialect
 
-DIALECTS: tuple[Dialect, ...] = ()
-ADAPTERS: tuple[Blueprint, ...] = ()
+DIALECTS: tuple[Dialect, ...] = (azen.Azen(),)
+ADAPTERS: tuple[Blueprint, ...] = (azen.pages, azen.blueprint)

@@ -10,7 +10,7 @@ from typing import Any
 
 import flask
 import marshmallow as ma
-from flask import request
+from flask import g, request
 from marshmallow import fields
 
 from app.api import Parser
@@ -49,6 +49,12 @@ def query_of(schema: type[ma.Schema]) -> dict[str, Any]:
     """Return the query of the request, loaded. Raises as `body_of`."""
     found: dict[str, Any] = PARSER.parse(schema(), request, location="query")
     return found
+
+
+def wrote(id: str) -> str:
+    """Return the id (a UUID) of what this request has written, for the audit log: answers name it in many ways."""
+    g.written = id
+    return id
 
 
 class Clamped(fields.Integer):

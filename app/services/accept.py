@@ -18,11 +18,15 @@ USUAL_SECONDS = 1
 
 @dataclass(frozen=True)
 class Accepted:
-    """A memory that can be read now and found soon; `job_id` is empty for one that was there already."""
+    """A memory that can be read now and found soon; `created_at` is in epoch milliseconds.
+
+    For one that was there already `job_id` is empty and `created_at` None.
+    """
 
     id: str
     job_id: str
     is_duplicate: bool = False
+    created_at: int | None = None
 
 
 def accept(parts: State, caller: Principal, body: dict[str, Any]) -> Accepted:
@@ -58,7 +62,7 @@ def accept(parts: State, caller: Principal, body: dict[str, Any]) -> Accepted:
     )
     made.jobs.append(todo)
     parts.graph.transaction(lambda tx: write(parts, caller, [made], tx))
-    return Accepted(made.props["id"], todo["id"])
+    return Accepted(made.props["id"], todo["id"], created_at=made.props["created_at"])
 
 
 def _same_text(parts: State, caller: Principal, body: dict[str, Any]) -> str | None:

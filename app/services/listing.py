@@ -95,6 +95,15 @@ class Listing:
         return not self.wanted_metadata or metadata.matches(self.wanted_metadata, orjson.loads(text or "{}"))
 
 
+def one(parts: State, caller: Principal, id: str) -> Row:
+    """Return one memory as `MemoryRepository` shows it.
+
+    Raises:
+        NotFound: no such memory, or it has expired.
+    """
+    return MemoryRepository(parts.graph, caller, slot=parts.space.slot).get(id)
+
+
 def _repository(parts: State, caller: Principal, wanted: Row) -> MemoryListRepository | MomentRepository:
     if (as_of := wanted.get("as_of")) is None:
         return MemoryListRepository(parts.graph, caller)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,12 +42,16 @@ class Spot:
 
 @dataclass
 class Count:
-    """Requests, how many of them were refused (4xx) or failed (5xx), and their milliseconds together."""
+    """Requests, how many of them were refused (4xx) or failed (5xx), and their milliseconds together.
+
+    `kept_out` are those of the refused that the key's scopes or limits did not allow.
+    """
 
     requests: int = 0
     client_errors: int = 0
     server_errors: int = 0
     ms: float = 0.0
+    kept_out: int = 0
 
     def add(self, other: "Count") -> None:
         """Add another count to this one."""
@@ -55,6 +59,7 @@ class Count:
         self.client_errors += other.client_errors
         self.server_errors += other.server_errors
         self.ms += other.ms
+        self.kept_out += other.kept_out
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,10 @@ class UsageMeter:
         self._written: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def count(self, tenant: str, key_id: str, route: str, status: int, ms: float) -> None:
-        """Count one answered request."""
+    def count(self, tenant: str, key_id: str, route: str, status: int, ms: float, *, let_in: bool = True) -> None:
+        """Count one answered request; `let_in` tells whether scopes and limits allowed it."""
         now = now_ms()
-        one = Count(1, int(400 <= status < 500), int(status >= 500), ms)
+        one = Count(1, int(400 <= status < 500), int(status >= 500), ms, kept_out=int(not let_in))
         with self._lock:
             self._add(Spot(tenant, key_id, route, day_of(now)), one)
             if len(self._uses) < self.most:
@@ -130,6 +135,7 @@ def rows_of(counted: Counted) -> dict[str, list[dict[str, Any]]]:
             "client_errors": count.client_errors,
             "server_errors": count.server_errors,
             "ms": round(count.ms, 3),
+            "kept_out": count.kept_out,
         }
         found.setdefault(spot.tenant, []).append(row)
     return found
@@ -162,6 +168,37 @@ def report(parts: "State", caller: "Principal", args: dict[str, Any]) -> dict[st
         "has_more": len(rows) > MOST_ROWS,
         "total": _with_mean(repository.total(**wanted)),
     }
+
+
+@dataclass(frozen=True)
+class Calls:
+    """How often a route was called on a day, and how many of these calls were refused or failed."""
+
+    requests: int = 0
+    errors: int = 0
+
+
+def daily(parts: "State", caller: "Principal", route: str, days: Sequence[str]) -> list[Calls]:
+    """Return the calls that all keys of the tenant made to a route, for each of `days` (YYYY-MM-DD, oldest first).
+
+    What scopes or limits did not allow is left out. What this process has counted so far is in it.
+    """
+    parts.ledger.flush(parts.graph)
+    chosen = {"first": days[0], "last": days[-1], "key_id": None, "route": route}
+    rows = UsageRepository(parts.graph, caller).report(["day"], len(days), **chosen)
+    found = {
+        row["day"]: Calls(
+            row["requests"] - row["kept_out"], row["client_errors"] + row["server_errors"] - row["kept_out"]
+        )
+        for row in rows
+    }
+    return [found.get(day, Calls()) for day in days]
+
+
+def last_days(number: int = DEFAULT_DAYS) -> list[str]:
+    """Return the last days (UTC, as YYYY-MM-DD) up to today, oldest first."""
+    now = now_ms()
+    return [day_of(now - back * DAY_MS) for back in reversed(range(number))]
 
 
 def period(since: int | None, until: int | None) -> tuple[str, str]:

@@ -23,7 +23,8 @@ def row(key_id: str, route: str = "GET /v1/agents", day: str = "2026-03-03", req
     """Return one count as it is added."""
     return {
         "id": str(uuid.uuid4()), "key": f"{day}|{key_id}|{route}", "name": f"{route} on {day}", "day": day,
-        "key_id": key_id, "route": route, "requests": requests, "client_errors": 1, "server_errors": 0, "ms": 4.0,
+        "key_id": key_id, "route": route, "requests": requests, "client_errors": 1, "server_errors": 0, "kept_out": 0,
+        "ms": 4.0,
     }  # fmt: skip
 
 
