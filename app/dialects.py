@@ -51,8 +51,8 @@ class Dialect:
     """What a dialect says of itself; the values here are those of the native API.
 
     `scopes` are what its keys may do unless told otherwise, `scope_names` what its own names of scopes mean. With
-    `own_namespace`, a key made for it opens a namespace of its own where none is named; with `encryption`, that
-    namespace is put under this mode.
+    `own_namespace`, a key made for it opens a namespace of its own where none is named, else `namespace` where there is
+    one; with `encryption`, what it opens is put under this mode.
     """
 
     name: ClassVar[str] = "native"
@@ -60,6 +60,7 @@ class Dialect:
     scopes: ClassVar[Sequence[str]] = DEFAULT_SCOPES
     scope_names: ClassVar[Mapping[str, Sequence[str]]] = {}
     own_namespace: ClassVar[bool] = False
+    namespace: ClassVar[str] = ""
     encryption: ClassVar[str] = ""
     plan: ClassVar[Plan | None] = None
     cors: ClassVar[Cors | None] = None

@@ -57,6 +57,8 @@ class Azen(Dialect):
     scope_names: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "memory.read": ("read",), "memory.write": ("write",), "memory.delete": ("delete",), "usage.read": ("read",),
     }  # fmt: skip
+    # What it opens is encrypted, which nobody expects of the namespace that everything else is in.
+    namespace = "azen"
     encryption = "all"
     plan = Plan("60/minute")
     cors = Cors(

@@ -19,11 +19,11 @@ def make_key(
 ) -> tuple[str, dict[str, Any]]:
     """Create a key from a loaded `KeyCreate` body; return it in clear, this once, and its row.
 
-    Without a namespace it opens that of the account's first key, or one of its own where the dialect says so.
+    Without a namespace it opens what the dialect says, or that of the account's first key.
     """
     key, id = dialect.new_key(), new_id()
     if not namespace:
-        namespace = f"{dialect.name}-{id}" if dialect.own_namespace else FIRST_NAMESPACE
+        namespace = f"{dialect.name}-{id}" if dialect.own_namespace else dialect.namespace or FIRST_NAMESPACE
     return key, repository.create(namespace, **_properties(id, key, pepper, body, dialect))
 
 
