@@ -58,6 +58,20 @@ def principal() -> Principal:
     return cast(Principal, found)
 
 
+def caller_if_any() -> Principal | None:
+    """Return who calls a public route, and None for somebody without a key.
+
+    Raises:
+        KeyRefused: there is a key, and it is unknown, revoked or expired.
+    """
+    try:
+        key = dialects.current().presented_key(request.headers)
+    except Unauthorized:
+        return None
+    g.principal = authenticate(key)
+    return principal()
+
+
 def needed_scope(endpoint: str, method: str) -> str:
     """Return the scope that `method` on `endpoint` needs, or `public`."""
     view = current_app.view_functions[endpoint]

@@ -33,13 +33,18 @@ def init_app(app: Flask) -> None:
         return response
 
 
+def counted_as(route: str) -> None:
+    """Have this request counted under `route`, where one route of the router does several things."""
+    g.route = route
+
+
 def _note(caller: Principal, rule: str, response: Response) -> None:
     parts = current_app.extensions["loci"]
     ledger: Ledger = parts.ledger
     ledger.open(parts.graph)
     route = rule.replace("<", "{").replace(">", "}")
     took = 1000 * (time.perf_counter() - g.get("started", time.perf_counter()))
-    called, status, let_in = f"{request.method} {route}", response.status_code, g.get("let_in", False)
+    called, status, let_in = f"{request.method} {g.get('route', route)}", response.status_code, g.get("let_in", False)
     ledger.usage.count(caller.tenant, caller.key_id, called, status, took, let_in=let_in)
     ledger.audit.used(caller, request_id())
     if request.method not in READING and needed_scope(str(request.endpoint), request.method) != "read":

@@ -154,9 +154,20 @@ class KeyRepository:
         self.graph = graph
         self.account = account
 
-    def create(self, namespace: str, **key: Any) -> Row:
-        """Create a key, and its namespace on first use. `key` has the parameters of CREATE, `digest` among them."""
-        return self.graph.transaction(lambda tx: _created(tx, account=self.account, namespace=namespace, **key))
+    def create(self, namespace: str, *, only_new: bool = False, **key: Any) -> Row:
+        """Create a key, and its namespace on first use. `key` has the parameters of CREATE, `digest` among them.
+
+        Raises:
+            Conflict: the namespace is there already, and was to be `only_new`.
+        """
+
+        def work(tx: Transaction) -> Row:
+            row = _created(tx, account=self.account, namespace=namespace, **key)
+            if only_new and row["tenant"] != key["tenant_id"]:
+                raise Conflict("There is a namespace of that name already")
+            return row
+
+        return self.graph.transaction(work)
 
     def get(self, id: str) -> Row:
         """Return one key, revoked ones included.

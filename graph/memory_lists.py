@@ -6,7 +6,7 @@ from typing import Any
 from graph import labels
 from graph.clock import now_ms
 from graph.memories import NEWEST_FIRST, SHOWN
-from graph.records import Row, Rows
+from graph.records import Ids, Row, Rows
 from graph.repository import Repository
 
 # CASE, because the planner makes two seeks and a sort of an OR over the indexed time.
@@ -89,6 +89,8 @@ WITH m
 """
     + SHOWN
 )
+# Two may have the same number where one came with an import.
+NUMBERED = "CYPHER 25 MATCH (m:Memory {tenant: $tenant, seq: $seq}) RETURN m.id AS id LIMIT 2"
 
 # What passes everything; `expired` true also lets through what is gone for readers and not yet deleted.
 OPEN: Row = {
@@ -133,10 +135,14 @@ class MemoryListRepository(Repository):
         """Return `{metadata, total}`: one row, or one for each metadata text."""
         return self._run(COUNTS, filters, whole=by_metadata)
 
-    def shown(self, ids: Sequence[str]) -> Rows:
+    def shown(self, ids: Sequence[str], *, expired: bool = False) -> Rows:
         """Return memories in the order of `ids`, superseded and pending ones too; those that are gone are left out."""
-        found = {row["id"]: row for row in self.read(SHOW, ids=list(ids), now=now_ms())}
+        found = {row["id"]: row for row in self.read(SHOW, ids=list(ids), now=0 if expired else now_ms())}
         return [found[id] for id in ids if id in found]
+
+    def numbered(self, seq: int) -> Ids:
+        """Return the ids of the memories with this number, expired ones included: none, one, or two of more."""
+        return [row["id"] for row in self.read(NUMBERED, seq=seq)]
 
     def _run(self, queries: Mapping[str, str], filters: Mapping[str, Any], **parameters: Any) -> Rows:
         given = {**OPEN, **filters}

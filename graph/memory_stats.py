@@ -1,7 +1,8 @@
-"""Counts over a tenant's memories: index entries and degrees, no memory is read."""
+"""Counts over a tenant's memories: index entries and degrees, and where that must be, every memory once."""
 
 from graph.clock import now_ms
-from graph.records import Row
+from graph.labels import NEVER
+from graph.records import Row, Rows
 from graph.repository import Repository
 
 # Each count reads one index with an equality on its prefix; agents and projects are counted by degree.
@@ -48,6 +49,22 @@ RETURN total, oldest_at, newest_at, archived, by_tier, by_type, by_method, by_ag
 """
 # A time series would need the same index; days come from the range of one seek.
 SINCE = "CYPHER 25 MATCH (m:Memory {tenant: $tenant}) WHERE m.created_at >= $since RETURN count(m) AS total"
+# What is gone for readers and not yet deleted is counted apart. Without an index on the expiry inside a tenant each
+# memory is looked at once.
+ENDS = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant}) WHERE m.created_at >= 0
+RETURN count(m) AS total, count(CASE WHEN m.expires_at >= $never THEN 1 END) AS permanent,
+  count(CASE WHEN m.expires_at <= $now THEN 1 END) AS expired, min(m.created_at) AS oldest_at,
+  max(m.created_at) AS newest_at
+"""
+# Lengths are counted by whoever reads the texts: here they may be ciphertext.
+CONTENTS = """
+CYPHER 25
+MATCH (m:Memory {tenant: $tenant}) WHERE m.id > $after
+WITH m ORDER BY m.tenant, m.id LIMIT $limit
+RETURN m.id AS id, m.content AS content ORDER BY id
+"""
 
 DAY_MS = 86_400_000
 
@@ -64,3 +81,11 @@ class MemoryStatsRepository(Repository):
         for days in (1, 7, 30):
             row[f"last_{days}_days"] = int(self.read(SINCE, since=now - days * DAY_MS)[0]["total"])
         return row
+
+    def ends(self) -> Row:
+        """Return `{total, permanent, expired, oldest_at, newest_at}`; expired ones are those still to be purged."""
+        return self.read(ENDS, never=NEVER, now=now_ms())[0]
+
+    def contents(self, after: str, limit: int) -> Rows:
+        """Return `{id, content}` of up to `limit` memories in the order of their ids, from behind `after` on."""
+        return self.read(CONTENTS, after=after, limit=limit)

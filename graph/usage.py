@@ -61,12 +61,25 @@ RETURN sum(u.requests) AS requests, sum(u.client_errors) AS client_errors, sum(u
   sum(u.ms) AS ms
 """
 )
+CALLS = """
+CYPHER 25
+MATCH (u:UsageDay {tenant: $tenant}) WHERE u.day >= '' AND u.route IN $routes
+RETURN u.route AS route, sum(u.requests - u.client_errors - u.server_errors) AS done, max(u.updated_at) AS last_at
+"""
 MEMORIES = "CYPHER 25 MATCH (m:Memory {tenant: $tenant}) WHERE m.created_at > 0 RETURN count(m) AS total"
-# Old days of every tenant; the index is on the day alone.
+# Old days of every tenant; the index is on the day alone. What they counted is added up by route, on no day: some APIs
+# tell how often they were ever called.
 FORGET = """
 CYPHER 25
-MATCH (u:UsageDay) WHERE u.day < $before
+MATCH (u:UsageDay) WHERE u.day > '' AND u.day < $before
 WITH u LIMIT $limit
+MERGE (sum:UsageDay {tenant: u.tenant, key: 'before|' + u.route})
+ON CREATE SET sum.id = randomUUID(), sum.name = u.route + ' before', sum.day = '', sum.key_id = '',
+  sum.route = u.route, sum.requests = 0, sum.client_errors = 0, sum.server_errors = 0, sum.ms = 0.0,
+  sum.created_at = u.created_at, sum.updated_at = u.updated_at, sum.version = 1
+SET sum.requests = sum.requests + u.requests, sum.client_errors = sum.client_errors + u.client_errors,
+  sum.server_errors = sum.server_errors + u.server_errors, sum.ms = sum.ms + u.ms,
+  sum.updated_at = CASE WHEN u.updated_at > sum.updated_at THEN u.updated_at ELSE sum.updated_at END
 DETACH DELETE u
 RETURN count(*) AS gone
 """
@@ -90,6 +103,11 @@ class UsageRepository(Repository):
     def total(self, **chosen: str | None) -> Row:
         """Return the sums over everything chosen."""
         return self.read(TOTAL, **chosen)[0]
+
+    def calls(self, routes: Sequence[str]) -> dict[str, Row]:
+        """Return `{done, last_at}` by route, for those that were called: calls of all keys that were neither refused
+        nor failed, and when (epoch ms) the last call was written down."""
+        return {row["route"]: row for row in self.read(CALLS, routes=list(routes))}
 
     def memories(self) -> int:
         """Return how many memories the tenant holds."""
@@ -117,5 +135,5 @@ def add_all(graph: Graph, rows: Mapping[str, Rows], uses: Mapping[str, int]) -> 
 
 
 def forget_usage(graph: Graph, before: str, limit: int) -> int:
-    """Delete up to `limit` usage days before a day, of every tenant; return how many went."""
+    """Delete up to `limit` usage days before a day, of every tenant, and keep their sums by route; return how many."""
     return int(graph.write(FORGET, before=before, limit=limit)[0]["gone"])

@@ -48,9 +48,8 @@ class KeyList(MethodView):
         scope `admin`.
         """
         dialect = named(body.get("dialect", NATIVE.name))
-        namespace = body.get("namespace") or (
-            "" if dialect.own_namespace else dialect.namespace or principal().namespace
-        )
+        usual = "" if dialect.own_namespace else dialect.namespace or principal().namespace
+        namespace = body.get("namespace") or usual
         key, row = make_key(keys(), state().pepper, namespace, {"scopes": dialect.scopes, **body}, dialect)
         return {"key": key, "key_info": key_shown(row)}
 

@@ -1,5 +1,6 @@
 """Who wrote what and when: entries wait in memory for moments and never hold content."""
 
+import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 20_000
 MOST_KEYS = 10_000
 KEY_USED = "keys.use"
+VERSION = re.compile(r"v[0-9]+")
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 
 
@@ -96,12 +98,12 @@ def entry(caller: "Principal", now: int, request_id: str, **facts: Any) -> dict[
 
 
 def action_of(method: str, route: str) -> str:
-    """Return the dotted name of what a request does.
+    """Return the dotted name of what a request does; versions are no part of it.
 
     `POST /v1/keys` is `keys.create`, `PUT /v1/keys/{key_id}` is `keys.update`, `POST /v1/keys/{key_id}/rotate` is
     `keys.rotate`, `DELETE /v1/projects/{slug}/relationships/{id}` is `projects.relationships.delete`.
     """
-    steps = [step for step in route.split("/") if step][1:]
+    steps = [step for step in route.split("/") if step and not VERSION.fullmatch(step)]
     words = [step for step in steps if not step.startswith("{")]
     says_it = len(words) > 1 and steps[-1] == words[-1] and method != "DELETE"
     return ".".join(words if says_it else [*words, VERBS.get(method, method.lower())])

@@ -1,13 +1,18 @@
 """Making keys: the secret exists once, here; the graph keeps its digest."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import crypto
 from app.clock import now_ms
 from app.dialects import NATIVE, Dialect
+from app.errors import Unauthorized
 from app.ids import new_id
-from graph.keys import FIRST_NAMESPACE, KeyDirectory, KeyRepository
+from graph.errors import Conflict
+from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyDirectory, KeyRepository
+
+if TYPE_CHECKING:
+    from app.state import State
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -15,16 +20,40 @@ PREFIX = 12
 
 
 def make_key(
-    repository: KeyRepository, pepper: str, namespace: str | None, body: dict[str, Any], dialect: Dialect = NATIVE
+    repository: KeyRepository,
+    pepper: str,
+    namespace: str | None,
+    body: dict[str, Any],
+    dialect: Dialect = NATIVE,
+    *,
+    only_new: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Create a key from a loaded `KeyCreate` body; return it in clear, this once, and its row.
 
     Without a namespace it opens what the dialect says, or that of the account's first key.
+
+    Raises:
+        Conflict: the namespace is there already, and was to be `only_new`.
     """
     key, id = dialect.new_key(), new_id()
     if not namespace:
         namespace = f"{dialect.name}-{id}" if dialect.own_namespace else dialect.namespace or FIRST_NAMESPACE
-    return key, repository.create(namespace, **_properties(id, key, pepper, body, dialect))
+    return key, repository.create(namespace, only_new=only_new, **_properties(id, key, pepper, body, dialect))
+
+
+def key_for(
+    parts: "State", account: str | None, namespace: str | None, body: dict[str, Any], dialect: Dialect
+) -> tuple[str, dict[str, Any]]:
+    """Create a key as `make_key` does, for an account; for None, which is anybody, in a namespace that is new.
+
+    Raises:
+        Unauthorized: nobody asks by name, and the namespace is there already.
+    """
+    keys = KeyRepository(parts.graph, account or FIRST_ACCOUNT)
+    try:
+        return make_key(keys, parts.pepper, namespace, body, dialect, only_new=account is None)
+    except Conflict as error:
+        raise Unauthorized(f"{error}; another key for it needs a key with the scope `admin`") from error
 
 
 def edit_key(repository: KeyRepository, id: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from app.pagination import Position
 from app.services.recall import metadata
 from app.services.refer import agent_named, project_named
 from app.state import State
+from graph.errors import Conflict, NotFound
 from graph.memories import MemoryRepository
 from graph.memory_lists import MemoryListRepository
 from graph.moments import MomentRepository
@@ -18,11 +19,15 @@ from graph.records import Row, Rows
 
 # How many are judged by their metadata at a time.
 STRETCH = 500
+# What the database takes for a whole number.
+LARGEST = 2**63 - 1
 PLAIN = ("user_id", "session_id", "tier", "visibility", "min_importance", "occurred_after", "occurred_before")
 
 
 class Listing:
     """The memories that pass a loaded `MemoryFilter`; those of the moment `as_of`, as they were, where it is given.
+
+    With `include_expired` also those of the present that are gone for readers and not yet purged.
 
     Raises:
         Invalid: the metadata filter cannot be understood, or vectors of the past are asked for.
@@ -43,6 +48,7 @@ class Listing:
             "archived": _archived(wanted),
             "superseded": bool(wanted.get("include_superseded")),
             "after": wanted.get("created_after", 0),
+            "expired": bool(wanted.get("include_expired")),
             "pieces": metadata.pieces(self.wanted_metadata),
         }
 
@@ -52,7 +58,7 @@ class Listing:
         if not self.wanted_metadata:
             rows = self.repository.list(filters, at.offset, limit)
         else:
-            rows = self.repository.shown(self._matching(filters, at.offset, limit))
+            rows = self._shown(self._matching(filters, at.offset, limit))
         if self.include_embeddings:
             vectors = self.memories.embeddings([row["id"] for row in rows])
             rows = [{**row, "embedding": vectors.get(row["id"])} for row in rows]
@@ -83,6 +89,11 @@ class Listing:
             if len(found) >= offset + limit:
                 break
         return found[offset : offset + limit]
+
+    def _shown(self, ids: list[str]) -> Rows:
+        if isinstance(self.repository, MomentRepository):
+            return self.repository.shown(ids)
+        return self.repository.shown(ids, expired=self.filters["expired"])
 
     def _stretches(self, filters: Row) -> Iterator[Rows]:
         while rows := self.repository.keys(filters, STRETCH):
@@ -116,3 +127,29 @@ def _archived(wanted: dict[str, Any]) -> bool | None:
     if wanted.get("archived_only"):
         return True
     return None if wanted.get("include_archived") else False
+
+
+def just_stored(parts: State, caller: Principal, id: str) -> Row:
+    """Return a memory as `MemoryRepository` shows it, though its time may be over since it was stored.
+
+    Raises:
+        NotFound: it was deleted meanwhile.
+    """
+    for row in MemoryListRepository(parts.graph, caller).shown([id], expired=True):
+        return row
+    raise NotFound("Memory")
+
+
+def numbered(parts: State, caller: Principal, number: int) -> str:
+    """Return the id of the memory with this number (`seq`), an expired one as well until it is purged.
+
+    Raises:
+        NotFound: no such memory.
+        Conflict: an import brought a second one with this number.
+    """
+    found = MemoryListRepository(parts.graph, caller).numbered(number) if number <= LARGEST else []
+    if not found:
+        raise NotFound("Memory")
+    if len(found) > 1:
+        raise Conflict(f"An import has brought a second memory with the id {number}; use its UUID at /v1/memories")
+    return found[0]

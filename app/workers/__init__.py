@@ -7,7 +7,7 @@
 | embed_pending | 0.25 s | completes memories that were accepted: vectors, names, links |
 | imports | 1 s | reads files that clients sent to be imported |
 | purge_jobs | 300 s | forgets jobs that were over a week ago |
-| purge_expired | 30 s | deletes memories whose time has passed |
+| purge_expired | 1 h | deletes memories whose time has passed |
 | erase | 5 s | goes on with erasures that a request left |
 | purge_trash | 60 s | erases what was in the trash for its time |
 | window_backfill | 600 s | gives windows to long memories of a time before there were any, once |
@@ -55,7 +55,7 @@ LOOPS = (
     Loop("embed_pending", 0.25, embed_pending.work),
     Loop("imports", 1.0, imports.work),
     Loop("purge_jobs", 300.0, purge_jobs.work),
-    Loop("purge_expired", 30.0, purge_expired.work),
+    Loop("purge_expired", 3600.0, purge_expired.work),
     Loop("erase", 5.0, erase.work),
     Loop("purge_trash", 60.0, purge_trash.work),
     Loop("window_backfill", 600.0, window_backfill.work),

@@ -1,4 +1,7 @@
-"""Deletes memories whose time has passed. Reads leave them out at the very moment; this only frees the space."""
+"""Deletes memories whose time has passed. Reads leave them out at the very moment; this only frees the space.
+
+Once an hour, as clients of Sendryx know it: until then they may list what has expired.
+"""
 
 from dataclasses import dataclass
 

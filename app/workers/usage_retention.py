@@ -1,4 +1,5 @@
-"""Deletes audit entries and deletions told of before LOCI_AUDIT_DAYS, and usage that no report asks for any more."""
+"""Deletes audit entries and deletions told of before LOCI_AUDIT_DAYS, and the days of usage that no report asks for any
+more: of those the sums by route stay."""
 
 from app.clock import now_ms
 from app.services.usage import DAY_MS, day_of
