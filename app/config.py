@@ -130,6 +130,10 @@ class Settings:
     rate_limit: str = _setting(
         "LOCI_RATE_LIMIT", "100/minute", "Requests a key may make; `unlimited` lifts it.", validate=_rate
     )
+    signup: bool = _setting(
+        "LOCI_SIGNUP", False, "Let anybody who reaches the server make a key, with a namespace of its own, through the "
+        "APIs that have that.",
+    )  # fmt: skip
     quota: int = _setting("LOCI_QUOTA", 0, "Memories a tenant may hold; 0: as many as fit.", validate=Range(min=0))
     redis_url: str = _setting("REDIS_URL", "", "Shared limits of several API processes.", secret=True)
     key_pepper: str = _setting(

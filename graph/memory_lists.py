@@ -133,9 +133,9 @@ class MemoryListRepository(Repository):
         """Return `{metadata, total}`: one row, or one for each metadata text."""
         return self._run(COUNTS, filters, whole=by_metadata)
 
-    def shown(self, ids: Sequence[str]) -> Rows:
+    def shown(self, ids: Sequence[str], *, expired: bool = False) -> Rows:
         """Return memories in the order of `ids`, superseded and pending ones too; those that are gone are left out."""
-        found = {row["id"]: row for row in self.read(SHOW, ids=list(ids), now=now_ms())}
+        found = {row["id"]: row for row in self.read(SHOW, ids=list(ids), now=0 if expired else now_ms())}
         return [found[id] for id in ids if id in found]
 
     def _run(self, queries: Mapping[str, str], filters: Mapping[str, Any], **parameters: Any) -> Rows:

@@ -5,8 +5,8 @@ To add one: a module here with a `Dialect` and a blueprint, and a line below; CO
 
 from flask import Blueprint
 
-from app.compat import azen
+from app.compat import agentmemo, agentmemo_discovery, azen
 from app.dialects import Dialect
 
-DIALECTS: tuple[Dialect, ...] = (azen.Azen(),)
-ADAPTERS: tuple[Blueprint, ...] = (azen.pages, azen.blueprint)
+DIALECTS: tuple[Dialect, ...] = (azen.Azen(), agentmemo.DIALECT)
+ADAPTERS: tuple[Blueprint, ...] = (azen.pages, azen.blueprint, *agentmemo_discovery.BLUEPRINTS)

@@ -7,11 +7,17 @@ from app import crypto
 from app.clock import now_ms
 from app.dialects import NATIVE, Dialect
 from app.ids import new_id
-from graph.keys import FIRST_NAMESPACE, KeyDirectory, KeyRepository
+from app.state import State
+from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyDirectory, KeyRepository
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 PREFIX = 12
+
+
+def keys_of(parts: State, account: str = FIRST_ACCOUNT) -> KeyRepository:
+    """Return the keys of an account: the first one's, unless told otherwise."""
+    return KeyRepository(parts.graph, account)
 
 
 def make_key(

@@ -24,6 +24,8 @@ PLAIN = ("user_id", "session_id", "tier", "visibility", "min_importance", "occur
 class Listing:
     """The memories that pass a loaded `MemoryFilter`; those of the moment `as_of`, as they were, where it is given.
 
+    With `include_expired` also those of the present that are gone for readers and not yet purged.
+
     Raises:
         Invalid: the metadata filter cannot be understood, or vectors of the past are asked for.
     """
@@ -43,6 +45,7 @@ class Listing:
             "archived": _archived(wanted),
             "superseded": bool(wanted.get("include_superseded")),
             "after": wanted.get("created_after", 0),
+            "expired": bool(wanted.get("include_expired")),
             "pieces": metadata.pieces(self.wanted_metadata),
         }
 
@@ -52,7 +55,7 @@ class Listing:
         if not self.wanted_metadata:
             rows = self.repository.list(filters, at.offset, limit)
         else:
-            rows = self.repository.shown(self._matching(filters, at.offset, limit))
+            rows = self._shown(self._matching(filters, at.offset, limit))
         if self.include_embeddings:
             vectors = self.memories.embeddings([row["id"] for row in rows])
             rows = [{**row, "embedding": vectors.get(row["id"])} for row in rows]
@@ -83,6 +86,11 @@ class Listing:
             if len(found) >= offset + limit:
                 break
         return found[offset : offset + limit]
+
+    def _shown(self, ids: list[str]) -> Rows:
+        if isinstance(self.repository, MomentRepository):
+            return self.repository.shown(ids)
+        return self.repository.shown(ids, expired=self.filters["expired"])
 
     def _stretches(self, filters: Row) -> Iterator[Rows]:
         while rows := self.repository.keys(filters, STRETCH):
