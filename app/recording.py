@@ -45,7 +45,8 @@ def _note(caller: Principal, rule: str, response: Response) -> None:
     route = rule.replace("<", "{").replace(">", "}")
     took = 1000 * (time.perf_counter() - g.get("started", time.perf_counter()))
     called, status, let_in = f"{request.method} {g.get('route', route)}", response.status_code, g.get("let_in", False)
-    ledger.usage.count(caller.tenant, caller.key_id, called, status, took, let_in=let_in)
+    tokens = g.get("tokens", 0)
+    ledger.usage.count(caller.tenant, caller.key_id, called, status, took, let_in=let_in, tokens=tokens)
     ledger.audit.used(caller, request_id())
     if request.method not in READING and needed_scope(str(request.endpoint), request.method) != "read":
         ledger.audit.wrote(caller, request_id(), request.method, route, status, _noun_id(response))

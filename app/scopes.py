@@ -7,6 +7,8 @@ SCOPES = {
     "admin": "Everything, and also manage keys, account settings and maintenance.",
 }
 
+# What any good key may do.
+ANY = "any"
 DEFAULT_SCOPES = ("read", "write")
 ALL_SCOPES = tuple(SCOPES)
 
@@ -16,4 +18,4 @@ BY_VERB = {"GET": "read", "HEAD": "read", "POST": "write", "PUT": "write", "PATC
 
 def allows(granted: frozenset[str], needed: str) -> bool:
     """Tell whether the `granted` scopes include `needed`; `admin` includes all."""
-    return needed in granted or "admin" in granted
+    return needed == ANY or needed in granted or "admin" in granted

@@ -1,6 +1,6 @@
 """Agents: named namespaces for memories inside a tenant. The plainest repository: copy its shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graph.clock import now_ms
 from graph.errors import NotFound
@@ -90,6 +90,12 @@ ON CREATE SET a.id = $id, a.metadata = '{}', a.created_at = $now, a.updated_at =
 RETURN a.id AS id, a.name AS name, a.version AS version, a.id = $id AS created
 """
 KNOWN = "CYPHER 25 MATCH (a:Agent {tenant: $tenant, id: $id}) RETURN a.id AS id, a.name AS name"
+NAMES = """
+CYPHER 25
+UNWIND $ids AS wanted
+MATCH (a:Agent {tenant: $tenant, id: wanted})
+RETURN a.id AS id, a.name AS name
+"""
 ID_OF = "CYPHER 25 MATCH (a:Agent {tenant: $tenant, name: $name}) RETURN a.id AS id"
 
 
@@ -131,6 +137,10 @@ class AgentRepository(Repository):
             NotFound: no such agent.
         """
         return str(self.one(ID_OF, name=name)["id"])
+
+    def names(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the names of agents by id; those that are gone are left out."""
+        return {row["id"]: row["name"] for row in self.read(NAMES, ids=list(ids))}
 
     def list(self, before: int, before_id: str, offset: int, limit: int) -> Rows:
         """Return agents, newest first, after the sort key (`before`, `before_id`)."""

@@ -291,9 +291,9 @@ class MemoryRepository(Slotted):
         """
         return self.one(GET, id=id, now=now_ms())
 
-    def get_many(self, ids: Sequence[str]) -> dict[str, Row]:
-        """Return memories by id; those that are gone are left out."""
-        return {row["id"]: row for row in self.read(GET_MANY, ids=list(ids), now=now_ms())}
+    def get_many(self, ids: Sequence[str], *, expired: bool = False) -> dict[str, Row]:
+        """Return memories by id; those that are gone are left out, as are expired ones unless they are asked for."""
+        return {row["id"]: row for row in self.read(GET_MANY, ids=list(ids), now=0 if expired else now_ms())}
 
     def embeddings(self, ids: Sequence[str]) -> dict[str, list[float]]:
         """Return the stored vectors by memory id."""

@@ -213,10 +213,11 @@ class RecallRepository(Repository):
 
     `filters` maps names of `labels.SEARCH_CONDITIONS` to their values. `pieces` are bits of JSON text that a memory's
     metadata must contain; `whole` asks for the metadata itself. `deep` is how far each arm looks before any condition
-    that its index does not know.
+    that its index does not know. `expired` lets them find what has expired and is not purged yet.
     """
 
     kind = "Memory"
+    expired = False
 
     def __init__(self, graph: Graph, caller: Tenanted, slot: str = "a") -> None:
         super().__init__(graph, caller)
@@ -273,4 +274,5 @@ class RecallRepository(Repository):
 
     def _row(self, query: str, filters: Mapping[str, Any], **parameters: Any) -> Row:
         text = _filled(query, self.slot, tuple(sorted(filters)))
-        return self.read(text, now=now_ms(), **filters, **parameters)[0]
+        now = 0 if self.expired else now_ms()
+        return self.read(text, now=now, **filters, **parameters)[0]

@@ -25,7 +25,7 @@ CALL (u, row) {
 }
 SET u.requests = u.requests + row.requests, u.client_errors = u.client_errors + row.client_errors,
   u.server_errors = u.server_errors + row.server_errors, u.kept_out = coalesce(u.kept_out, 0) + row.kept_out,
-  u.ms = u.ms + row.ms
+  u.ms = u.ms + row.ms, u.tokens = coalesce(u.tokens, 0) + coalesce(row.tokens, 0)
 """
 KEYS_USED = """
 CYPHER 25
@@ -49,8 +49,8 @@ WITH CASE WHEN 'day' IN $group_by THEN u.day END AS day, CASE WHEN 'key' IN $gro
   CASE WHEN 'key' IN $group_by THEN k.name END AS key_name,
   CASE WHEN 'route' IN $group_by THEN u.route END AS route,
   sum(u.requests) AS requests, sum(u.client_errors) AS client_errors, sum(u.server_errors) AS server_errors,
-  sum(u.kept_out) AS kept_out, sum(u.ms) AS ms
-RETURN day, key_id, key_prefix, key_name, route, requests, client_errors, server_errors, kept_out, ms
+  sum(u.kept_out) AS kept_out, sum(u.ms) AS ms, sum(u.tokens) AS tokens
+RETURN day, key_id, key_prefix, key_name, route, requests, client_errors, server_errors, kept_out, ms, tokens
 ORDER BY day DESC, requests DESC, key_id, route LIMIT $limit
 """
 )
@@ -58,7 +58,7 @@ TOTAL = (
     CHOSEN
     + """
 RETURN sum(u.requests) AS requests, sum(u.client_errors) AS client_errors, sum(u.server_errors) AS server_errors,
-  sum(u.ms) AS ms
+  sum(u.ms) AS ms, sum(u.tokens) AS tokens
 """
 )
 CALLS = """

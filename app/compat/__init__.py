@@ -5,8 +5,14 @@ To add one: a module here with a `Dialect` and a blueprint, and a line below; CO
 
 from flask import Blueprint
 
-from app.compat import azen, sendryx
+from app.compat import agentmemo, agentmemo_discovery, azen, sendryx
 from app.dialects import Dialect
 
-DIALECTS: tuple[Dialect, ...] = (azen.Azen(), sendryx.SENDRYX)
-ADAPTERS: tuple[Blueprint, ...] = (azen.pages, azen.blueprint, sendryx.blueprint, sendryx.public)
+DIALECTS: tuple[Dialect, ...] = (azen.Azen(), agentmemo.DIALECT, sendryx.SENDRYX)
+ADAPTERS: tuple[Blueprint, ...] = (
+    azen.pages,
+    azen.blueprint,
+    *agentmemo_discovery.BLUEPRINTS,
+    sendryx.blueprint,
+    sendryx.public,
+)

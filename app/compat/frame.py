@@ -4,6 +4,7 @@ An adapter loads its own schema, calls the services that the native API calls, a
 logic of memories, and nothing below knows of it.
 """
 
+import string
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,7 @@ class AnyTypeParser(Parser):
     any_type = True
 
 
+BASE62 = string.digits + string.ascii_letters
 PARSER = Parser()
 ANY_TYPE_PARSER = AnyTypeParser()
 

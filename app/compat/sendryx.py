@@ -27,7 +27,8 @@ from app.services import holdings
 from app.services.bulk_delete import bulk_delete
 from app.services.forget import delete_memory
 from app.services.keys import key_for
-from app.services.listing import Listing, just_stored, numbered
+from app.services.listing import Listing, numbered
+from app.services.lookup import memory_stored
 from app.services.recall import search as recall
 from app.services.remember import remember
 from app.state import state
@@ -77,7 +78,7 @@ def store() -> tuple[dict[str, Any], int]:
     body = body_of(StoreIn, ANY_TYPE_PARSER)
     ends = {"ttl_seconds": body.pop("expires_in_seconds")} if "expires_in_seconds" in body else {}
     kept = remember(state(), principal(), [MemoryCreate().load({**body, **ends, "agent_id": AGENT})])[0]
-    return {"success": True, "memory": shown(just_stored(state(), principal(), wrote(kept.id)))}, 201
+    return {"success": True, "memory": shown(memory_stored(state(), principal(), wrote(kept.id)))}, 201
 
 
 @blueprint.get("/search")

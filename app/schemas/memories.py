@@ -26,6 +26,8 @@ TYPES = ("fact", "event", "insight", "task", "preference", "entity_reference", "
 TIERS = ("hot", "warm", "cold")
 VISIBILITIES = ("private", "confidential")
 LONGEST = 50_000
+# Other APIs take more.
+LONGEST_KEPT = 100_000
 SLUG = validate.Regexp(
     # `(?!\n)`: to Python, `$` also matches before a final line feed; \Z is unknown to readers of the API document.
     # Two names are routes below /v1/projects, so that a project could not be reached under them.

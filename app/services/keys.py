@@ -1,22 +1,25 @@
 """Making keys: the secret exists once, here; the graph keeps its digest."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app import crypto
 from app.clock import now_ms
 from app.dialects import NATIVE, Dialect
 from app.errors import Unauthorized
 from app.ids import new_id
+from app.state import State
 from graph.errors import Conflict
 from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyDirectory, KeyRepository
-
-if TYPE_CHECKING:
-    from app.state import State
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 PREFIX = 12
+
+
+def keys_of(parts: State, account: str = FIRST_ACCOUNT) -> KeyRepository:
+    """Return the keys of an account: the first one's, unless told otherwise."""
+    return KeyRepository(parts.graph, account)
 
 
 def make_key(
@@ -42,7 +45,7 @@ def make_key(
 
 
 def key_for(
-    parts: "State", account: str | None, namespace: str | None, body: dict[str, Any], dialect: Dialect
+    parts: State, account: str | None, namespace: str | None, body: dict[str, Any], dialect: Dialect
 ) -> tuple[str, dict[str, Any]]:
     """Create a key as `make_key` does, for an account; for None, which is anybody, in a namespace that is new.
 

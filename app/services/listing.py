@@ -129,17 +129,6 @@ def _archived(wanted: dict[str, Any]) -> bool | None:
     return None if wanted.get("include_archived") else False
 
 
-def just_stored(parts: State, caller: Principal, id: str) -> Row:
-    """Return a memory as `MemoryRepository` shows it, though its time may be over since it was stored.
-
-    Raises:
-        NotFound: it was deleted meanwhile.
-    """
-    for row in MemoryListRepository(parts.graph, caller).shown([id], expired=True):
-        return row
-    raise NotFound("Memory")
-
-
 def numbered(parts: State, caller: Principal, number: int) -> str:
     """Return the id of the memory with this number (`seq`), an expired one as well until it is purged.
 

@@ -1,5 +1,7 @@
 """Agents and projects as readers name them: by id or by name. A name nobody has used matches nothing."""
 
+from collections.abc import Iterable
+
 from app.auth import Principal
 from app.ids import is_uuid, new_id
 from app.state import State
@@ -42,3 +44,9 @@ def project_named(parts: State, caller: Principal, slug: str | None) -> str | No
         return str(ProjectRepository(parts.graph, caller).by_slug(slug)["id"])
     except NotFound:
         return NOBODY
+
+
+def agent_names(parts: State, caller: Principal, ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of agents by id; those that are gone are left out."""
+    wanted = sorted(set(ids))
+    return AgentRepository(parts.graph, caller).names(wanted) if wanted else {}

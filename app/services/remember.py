@@ -313,7 +313,7 @@ def salience(importance: float, mentions: int) -> float:
 def expiry(body: dict[str, Any], now: int) -> int:
     """Return when a memory is to be gone, in epoch milliseconds."""
     if "ttl_seconds" in body:
-        return min(now + 1000 * int(body["ttl_seconds"]), NEVER)
+        return min(now + int(1000 * body["ttl_seconds"]), NEVER)
     return int(body.get("expires_at", NEVER))
 
 

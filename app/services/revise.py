@@ -1,9 +1,9 @@
 """Editing a memory: a new text gets a new vector and new names, and what it said before is kept as a version."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.answers import merged
+from app.answers import merged, shown
 from app.auth import Principal
 from app.ids import new_id
 from app.services.extract import extract
@@ -33,8 +33,17 @@ from graph.records import Row, vector
 PLAIN = ("memory_type", "importance", "tier", "visibility", "title", "occurred_at", "expires_at")
 
 
-def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> None:
+def revise(
+    parts: State,
+    caller: Principal,
+    id: str,
+    body: dict[str, Any],
+    metadata: Callable[[Row], Row] | None = None,
+) -> None:
     """Apply a loaded `MemoryUpdate` body to a memory in one transaction; what changes nothing is not written.
+
+    What `metadata` makes of the stored object is merged into it. It may run twice, and nobody changes the memory
+    meanwhile.
 
     Raises:
         NotFound: no such memory.
@@ -53,7 +62,8 @@ def revise(parts: State, caller: Principal, id: str, body: dict[str, Any]) -> No
         before = memories.lock(id)
         # One moment for all: where the old state ends the new one begins.
         now = now_ms()
-        changes = _changes(body, before) | {"updated_at": now}
+        asked = body if metadata is None else {**body, "metadata": metadata(shown(before)["metadata"])}
+        changes = _changes(asked, before) | {"updated_at": now}
         if content is None or vectors is None or content == before["content"]:
             if fields := keep(tx, before, changes, now):
                 memories.update(id, changes, changed=fields)

@@ -44,7 +44,8 @@ class Spot:
 class Count:
     """Requests, how many of them were refused (4xx) or failed (5xx), and their milliseconds together.
 
-    `kept_out` are those of the refused that the key's scopes or limits did not allow.
+    `kept_out` are those of the refused that the key's scopes or limits did not allow; `tokens` is about how long the
+    texts were that had a vector computed.
     """
 
     requests: int = 0
@@ -52,6 +53,7 @@ class Count:
     server_errors: int = 0
     ms: float = 0.0
     kept_out: int = 0
+    tokens: int = 0
 
     def add(self, other: "Count") -> None:
         """Add another count to this one."""
@@ -60,6 +62,7 @@ class Count:
         self.server_errors += other.server_errors
         self.ms += other.ms
         self.kept_out += other.kept_out
+        self.tokens += other.tokens
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,12 @@ class UsageMeter:
         self._written: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def count(self, tenant: str, key_id: str, route: str, status: int, ms: float, *, let_in: bool = True) -> None:
+    def count(
+        self, tenant: str, key_id: str, route: str, status: int, ms: float, *, let_in: bool = True, tokens: int = 0
+    ) -> None:
         """Count one answered request; `let_in` tells whether scopes and limits allowed it."""
         now = now_ms()
-        one = Count(1, int(400 <= status < 500), int(status >= 500), ms, kept_out=int(not let_in))
+        one = Count(1, int(400 <= status < 500), int(status >= 500), ms, int(not let_in), tokens)
         with self._lock:
             self._add(Spot(tenant, key_id, route, day_of(now)), one)
             if len(self._uses) < self.most:
@@ -136,6 +141,7 @@ def rows_of(counted: Counted) -> dict[str, list[dict[str, Any]]]:
             "server_errors": count.server_errors,
             "ms": round(count.ms, 3),
             "kept_out": count.kept_out,
+            "tokens": count.tokens,
         }
         found.setdefault(spot.tenant, []).append(row)
     return found

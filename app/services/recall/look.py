@@ -68,6 +68,7 @@ class Look:
             if self.as_of is None
             else PastRecallRepository(parts.graph, caller, self.as_of, slot)
         )
+        self.graph.expired = bool(wanted.get("include_expired"))
         self.scope = lucene.scope(caller.tenant, filters.get("agent_id"))
         self.common = {"pieces": metadata.pieces(self.metadata_filter), "whole": bool(self.metadata_filter)}
         self.model = calibration.for_model(parts.embedder.name)

@@ -53,6 +53,8 @@ class Recalled:
 def search(parts: State, caller: Principal, wanted: Row) -> Recalled:
     """Answer a loaded `SearchIn` body. An agent, project or session that the tenant does not have matches nothing.
 
+    With `include_expired` also what is gone for readers and not yet purged is found.
+
     Raises:
         Invalid: the metadata filter cannot be understood.
         EmbedderUnavailable: the question cannot be embedded now.
@@ -102,7 +104,8 @@ def shown(look: Look, caller: Principal, ids: Sequence[str]) -> list[Row]:
     """Return memories in the order of `ids`, as they were at the moment asked about, without those that are gone."""
     if look.as_of is not None:
         return MomentRepository(look.parts.graph, caller, look.as_of).shown(ids)
-    rows = MemoryRepository(look.parts.graph, caller, slot=look.parts.space.slot).get_many(ids)
+    memories = MemoryRepository(look.parts.graph, caller, slot=look.parts.space.slot)
+    rows = memories.get_many(ids, expired=look.graph.expired)
     return [rows[id] for id in ids if id in rows]
 
 

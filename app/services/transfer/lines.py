@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.ids import is_uuid
-from app.schemas.memories import LONGEST, TIERS, TYPES, VISIBILITIES
+from app.schemas.memories import LONGEST_KEPT, TIERS, TYPES, VISIBILITIES
 from app.services.transfer.form import FORMAT, TransferError, unpacked
 from graph.labels import LINKS, NEVER, TRANSFERRED, UNIQUE_TOO, Link
 
@@ -150,7 +150,7 @@ def node(number: int, told: dict[str, Any], of: Header) -> Node:
     label = told["node"]
     if not isinstance(label, str) or label not in TRANSFERRED:
         raise TransferError(number, "node", f"must be one of: {', '.join(TRANSFERRED)}")
-    props = _props(number, told.get("props"), LONGEST if "content" in NEEDED[label] else LONGEST_TEXT)
+    props = _props(number, told.get("props"), LONGEST_KEPT if "content" in NEEDED[label] else LONGEST_TEXT)
     for name, kind in NEEDED[label].items():
         if not _is(props.get(name), kind):
             raise TransferError(number, f"props.{name}", f"must be {SHOWN[kind]}")
