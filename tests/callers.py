@@ -67,10 +67,10 @@ class Caller:
 def new_caller(app: Flask, parts: State, scopes: tuple[str, ...], tenant_of: Caller | None) -> Caller:
     """Return a caller with a new key: in a fresh account, or in the tenant of another caller."""
     account = tenant_of.account if tenant_of else f"test-{uuid.uuid4()}"
-    body = {"scopes": list(scopes or ALL_SCOPES)}
-    key, row = make_key(KeyRepository(parts.graph, account), parts.pepper, "default", body)
-    found = KeyRepository(parts.graph, account).tenants()
-    return Caller(app, key, account, next(item["id"] for item in found if item["namespace"] == row["namespace"]))
+    keys = KeyRepository(parts.graph, account)
+    name = next((row["namespace"] for row in keys.tenants() if tenant_of and row["id"] == tenant_of.tenant), "default")
+    key, row = make_key(keys, parts.pepper, name, {"scopes": list(scopes or ALL_SCOPES)})
+    return Caller(app, key, account, row["tenant"])
 
 
 def error_of(response: TestResponse, status: int) -> dict[str, Any]:
