@@ -1,6 +1,5 @@
 """AgentMemo beside its memories: usage of a key, making keys, and how the server is."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +17,7 @@ from app.errors import Forbidden
 from app.limits import spend
 from app.scopes import ANY
 from app.services.health import database_answers
-from app.services.keys import keys_of, make_key
+from app.services.keys import key_for, key_of
 from app.services.usage import report
 from app.state import state
 
@@ -49,7 +48,7 @@ def usage() -> Row:
     total = routes["total"]
     return {
         "api_key_id": form.public_id(principal().key_id),
-        "name": keys_of(state(), principal().account).get(principal().key_id)["name"] or "",
+        "name": key_of(state(), principal().account, principal().key_id)["name"] or "",
         "window": {"from": since, "to": until},
         "totals": {
             **sums(total),
@@ -86,7 +85,8 @@ def mint() -> tuple[Row, int]:
     """Make a key, with a namespace of its own; needs a key with the scope `admin`"""
     asked = body_of(KeyWanted, ANY_TYPE_PARSER)
     scopes = [scope for name in asked["scopes"] for scope in DIALECT.scope_names[name]]
-    key, row = made(principal().account, asked["name"], scopes, asked.get("namespace"))
+    wanted = {"name": asked["name"], "scopes": scopes}
+    key, row = key_for(state(), principal().account, asked.get("namespace"), wanted, DIALECT)
     told = {name: asked[name] for name in ("name", "owner", "scopes", "tier")}
     return {"id": form.public_id(wrote(row["id"])), "key": key, **told, "created_at": row["created_at"]}, 201
 
@@ -98,7 +98,7 @@ def sign_up() -> tuple[Row, int]:
     if not state().settings.signup:
         raise Forbidden("Nobody can sign up here: LOCI_SIGNUP is off; ask for a key, or make one with `loci keys`")
     spend(SIGN_UPS, f"ip:{request.remote_addr}", "signup")
-    key, row = made(None, asked["name"], DIALECT.scopes)
+    key, row = key_for(state(), None, None, {**asked, "scopes": DIALECT.scopes}, DIALECT)
     return {
         "id": form.public_id(row["id"]),
         "api_key": key,
@@ -111,12 +111,6 @@ def sign_up() -> tuple[Row, int]:
         "mcp": f"{base_url()}/mcp",
         "created_at": row["created_at"],
     }, 201
-
-
-def made(account: str | None, name: str, scopes: Sequence[str], namespace: str | None = None) -> tuple[str, Row]:
-    """Make a key that looks as AgentMemo's do; return it, this once, and its row."""
-    keys = keys_of(state(), account) if account else keys_of(state())
-    return make_key(keys, state().pepper, namespace, {"name": name, "scopes": scopes}, DIALECT)
 
 
 @public.get("/health")

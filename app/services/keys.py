@@ -17,11 +17,6 @@ HOUR_MS = 3_600_000
 PREFIX = 12
 
 
-def keys_of(parts: State, account: str = FIRST_ACCOUNT) -> KeyRepository:
-    """Return the keys of an account: the first one's, unless told otherwise."""
-    return KeyRepository(parts.graph, account)
-
-
 def make_key(
     repository: KeyRepository,
     pepper: str,
@@ -57,6 +52,15 @@ def key_for(
         return make_key(keys, parts.pepper, namespace, body, dialect, only_new=account is None)
     except Conflict as error:
         raise Unauthorized(f"{error}; another key for it needs a key with the scope `admin`") from error
+
+
+def key_of(parts: State, account: str, id: str) -> dict[str, Any]:
+    """Return the row of a key.
+
+    Raises:
+        NotFound: no such key in the account.
+    """
+    return KeyRepository(parts.graph, account).get(id)
 
 
 def edit_key(repository: KeyRepository, id: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 
 from app import create_app
 from app.compat.agentmemo import DIALECT
 from app.state import State
+from graph.driver import Connection, Graph
 from tests.callers import Caller
 from tests.compat.agentmemo import shapes
+from tests.compat.agentmemo.test_edge import ROUTES, START, Broken
 from tests.compat.agentmemo.test_mcp import DOCUMENTS
 from tests.compat.recorder import Recorder
 from tests.compat.speakers import refused, speaker
@@ -64,6 +67,7 @@ def tour(app: Flask, parts: State) -> Tour:
     made = Tour(app, parts)
     for stop in (memories, beside, keys, pages):
         stop(made)
+    troubles(made, parts)
     return made
 
 
@@ -128,6 +132,25 @@ def pages(tour: Tour) -> None:
         tour.call(200, type(None), "GET", path, by=tour.nobody)
     tour.call(405, shapes.ERROR, "PUT", "/memory/store")
     tour.call(404, shapes.ERROR, "GET", "/memory/episodes")
+
+
+def troubles(tour: Tour, parts: State) -> None:
+    """Call every route that needs a key where the server is in trouble, and where the key has called too often."""
+    limited = create_app(replace(parts, settings=replace(parts.settings, rate_limit="100/minute")))
+    away = Graph(Connection("bolt://127.0.0.1:1", "neo4j", "x", patience=0.0))
+    broken = Broken(parts.graph.connection)
+    by = speaker(limited, parts, DIALECT, "admin")
+    with time_machine.travel(START, tick=False):
+        for _ in range(100):
+            by.get(f"{DIALECT.prefix}/memory/stats")
+        for verb, path, body in ROUTES.values():
+            tour.call(429, shapes.ERROR, verb, path, body, by=by)
+    for verb, path, body in ROUTES.values():
+        for status, graph in ((500, broken), (503, away)):
+            caller = replace(tour.good, app=create_app(replace(parts, graph=graph)))
+            tour.call(status, shapes.ERROR, verb, path, body, by=caller)
+    tour.call(503, shapes.HEALTH, "GET", "/health", by=replace(tour.nobody, app=caller.app))
+    away.close()
 
 
 class TestTable:
