@@ -68,6 +68,7 @@ class Vault:
         self, master_key: str, former: Sequence[str] = (), renew: Callable[[], Sequence[str]] | None = None
     ) -> None:
         self._renew = renew
+        self._known: dict[str, Master] = {}
         self._take((master_key, *former))
 
     def __repr__(self) -> str:
@@ -86,7 +87,7 @@ class Vault:
     def _take(self, keys: Sequence[str]) -> None:
         masters = [master_of(key) for key in keys]
         # What a process once had goes on opening what it has read before.
-        self._known = {**getattr(self, "_known", {}), **{one.id: one for one in masters}}
+        self._known = {**self._known, **{one.id: one for one in masters}}
         self._master = masters[0]
 
     @property
@@ -108,6 +109,8 @@ class Vault:
 
     def seal(self, text: str, tenant: str, node_id: str, field: str) -> str:
         """Return `text` encrypted; it opens only with the same tenant, node and field beside it."""
+        # Rare enough to look each time: what is sealed with a key that was replaced would soon be unreadable.
+        self.refresh()
         nonce = secrets.token_bytes(NONCE)
         master = self._master
         sealed = nonce + master.cipher.encrypt(nonce, text.encode(), _context(tenant, node_id, field))

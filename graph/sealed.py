@@ -41,7 +41,7 @@ CALL (some) {
   UNWIND some AS n
   MATCH (n)-[r:RELATED_TO|WAS_RELATED_TO|DEPENDS_ON|RELATES_TO]->(o)
   WHERE r.metadata IS NOT NULL
-  RETURN collect({source: n.id, type: type(r), id: r.id, slug: n.slug, metadata: r.metadata}) AS links
+  RETURN collect({source: n.id, type: type(r), id: r.id, metadata: r.metadata}) AS links
 }
 RETURN size(some) AS seen, some[-1].id AS at, links
 """
@@ -98,7 +98,7 @@ class SealedRepository(Repository):
         return len(self.write(labels.of_sealed(PUT, label), rows=list(rows)))
 
     def links(self, label: str, limit: int) -> Iterator[Rows]:
-        """Yield `{source, type, id, slug, metadata}` of the relationships with metadata that begin at nodes of a label,
+        """Yield `{source, type, id, metadata}` of the relationships with metadata that begin at nodes of a label,
         a stretch at a time."""
         after, query = "", labels.of_sealed(LINKS, label)
         while (row := self.read(query, after=after, limit=limit)[0])["seen"]:

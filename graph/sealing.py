@@ -29,9 +29,9 @@ TEXTS = frozenset((
 # What says nothing, and queries compare with.
 EMPTY = frozenset(("", "{}", "[]", "null", b""))
 # The first of these in a map, or in the maps around it, is the node that a text belongs to.
-NODES = ("source_id", "into", "noun_id", "id", "entity_id", "of")
+NODES = ("into", "noun_id", "id", "entity_id", "of")
 # Where a row says whose its texts are. Those of a version are its memory's.
-OWN = ("id", "memory_id", "noun_id", "entity_id", "of", "source_id", "source_entity_id", "target_entity_id")
+OWN = ("id", "memory_id", "noun_id", "entity_id", "of", "source_entity_id", "target_entity_id")
 # Parts of a memory carry its texts as they are, under its id.
 PARTS = ("was_version", "said_until")
 # Of a question's words: names are looked up by every stretch of so many words.
@@ -90,7 +90,7 @@ def is_envelope(value: Any) -> bool:
 
 def closed(cipher: Cipher, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the parameters of a statement as the database may see them; of a tenant without encryption as they are."""
-    tenant = parameters.get("tenant")
+    tenant = str(parameters.get("tenant") or "")
     mode = cipher.mode(tenant) if tenant else OFF
     return Closing(cipher, tenant, mode).of_map(parameters, "") if mode else parameters
 
@@ -175,8 +175,11 @@ def made_of_text(given: Mapping[str, Any]) -> bool:
 
 
 def node_of(given: Mapping[str, Any], around: str) -> str:
-    """Return the id of the node that the texts of a map belong to; "" for projects, whose slug and id both change."""
-    if "slug" in given:
+    """Return the id of the node that the texts of a map belong to.
+
+    "" for projects, which are known by a slug that may change, and for relationships, which may be stated again.
+    """
+    if "slug" in given or "target_id" in given or ("from" in given and "to" in given):
         return ""
     if given.get("memory_id") and (given.get("kind") == "version" or any(name in given for name in PARTS)):
         return str(given["memory_id"])

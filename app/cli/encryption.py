@@ -1,5 +1,6 @@
 """`loci encryption`: what is encrypted, and keys taken out of use while servers go on."""
 
+import time
 from collections.abc import Iterator, Sequence
 
 import click
@@ -7,7 +8,7 @@ import click
 from app.cli.common import settings_and_graph, stoppable
 from app.local.errors import LocalError
 from app.local.home import Home
-from app.services.encryption import Encryption
+from app.services.encryption import FRESH_SECONDS, Encryption
 from app.services.master_key import Rewrap
 from app.services.reseal import Reseal, settle_seconds
 from app.vault import FILE, SETTING, source_of
@@ -106,6 +107,9 @@ def rotate_master() -> None:
     with stoppable(STOPPED):
         cipher.vault.refresh()
         done = Rewrap(cipher).run()
+        # A server may have sealed something with the former key a moment ago.
+        time.sleep(FRESH_SECONDS)
+        done += Rewrap(cipher).run()
         if where == FILE:
             home.drop_former_master_key()
     click.echo(f"Master key {cipher.vault.key_id} is in force; {done} things were sealed anew with it.")

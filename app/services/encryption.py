@@ -163,8 +163,6 @@ class Encryption:
     def wrapped(self, tenant: str) -> tuple[str, str]:
         """Return a new key as (id, wrapped)."""
         id = secrets.token_bytes(KEY_ID).hex()
-        # The master key may have been replaced by another process.
-        self.vault.refresh()
         return id, self.vault.seal(base64.b64encode(secrets.token_bytes(32)).decode(), tenant, id, FIELD)
 
     def check(self) -> list[str]:

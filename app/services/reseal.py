@@ -149,8 +149,7 @@ class Reseal:
         for links in self.nodes.links(label, STRETCH):
             rows = []
             for link in links:
-                node = "" if link["slug"] else link["source"]
-                sealed = judge.value("metadata", link["metadata"], node, wanted=judge.mode == ALL)
+                sealed = judge.value("metadata", link["metadata"], "", wanted=judge.mode == ALL)
                 if sealed is not None:
                     rows.append({**link, "was": link["metadata"], "metadata": sealed})
             if rows:
