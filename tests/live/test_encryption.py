@@ -26,6 +26,8 @@ pytestmark = pytest.mark.slow
 
 MARK = "zyxomarkerqv"
 TEXT = f"Priya {MARK.title()} moved the Billing Service from Oracle to PostgreSQL in Lisbon"
+# A slow machine is not what is looked at.
+PATIENCE = 120
 SETTINGS = {"LOCI_TRASH_DAYS": "7"}
 VALUES = "CYPHER 25 MATCH (n) WHERE n.tenant IS NOT NULL RETURN n {.*, embedding: null} AS props"
 
@@ -127,11 +129,13 @@ def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> N
                    "write", "--scope", "delete").strip()  # fmt: skip
         with keys_of(live) as encryption, live.client(key) as client:
             assert set_encryption(encryption, "default", "azen")
+            client.timeout = PATIENCE
             id = fill(client)
             assert TEXT in asked(client)[0]
             old_keys, old_master = used(encryption), encryption.vault.key_id
             assert old_keys
             with live.client(key) as another:
+                another.timeout = PATIENCE
                 traffic = Traffic(another, id)
                 traffic.start()
                 loci(live, "encryption", "rotate-data", "--namespace", "azen")

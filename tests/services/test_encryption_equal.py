@@ -96,7 +96,7 @@ def masked(value: Any) -> Any:
 
 
 def answers(caller: Caller, path: str, **query: Any) -> Any:
-    response = caller.get(path, query_string=query)
+    response = caller.get(path, query_string=query) if query else caller.get(path)
     assert response.status_code == 200, response.get_json()
     return masked(response.get_json())
 
@@ -117,7 +117,7 @@ def test_lists_are_equal(plain: Caller, sealed: Caller, path: str) -> None:
     assert answers(sealed, path) == answers(plain, path)
 
 
-@pytest.mark.parametrize("path", ["/v1/entities", "/v1/memories/changes", "/v1/entities/topics"])
+@pytest.mark.parametrize("path", ["/v1/entities?limit=100", "/v1/memories/changes?limit=100"])
 def test_lists_whose_equals_have_no_order_are_equal_but_for_it(plain: Caller, sealed: Caller, path: str) -> None:
     here, there = answers(sealed, path), answers(plain, path)
     assert by_content(here["data"]) == by_content(there["data"])
