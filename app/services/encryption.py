@@ -221,13 +221,18 @@ def key_of(envelope: bytes) -> str:
     return bytes(envelope[4:12]).hex()
 
 
-def set_encryption(encryption: Encryption, account: str, namespace: str, mode: str = ALL) -> bool:
-    """Put a namespace under a mode; return whether something in it is still to be sealed (`loci encryption apply`).
+def set_encryption(graph: Graph, account: str, namespace: str, mode: str = ALL) -> bool:
+    """Put a namespace under a mode of its own; return whether it was under another.
+
+    Whatever is stored from now on is sealed so; what is there already is sealed anew by the worker.
 
     Raises:
         NotFound: there is no such namespace.
+        ValueError: the graph was opened without keys (`app.bootstrap.encrypted`).
     """
-    return encryption.set_mode(account, namespace, mode)
+    if not isinstance(graph.cipher, Encryption):
+        raise ValueError("a namespace is encrypted by whoever has the keys")
+    return graph.cipher.set_mode(account, namespace, mode)
 
 
 def _context(*names: str) -> bytes:

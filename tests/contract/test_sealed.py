@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app.scopes import ALL_SCOPES
-from app.services.encryption import Encryption, set_encryption
+from app.services.encryption import set_encryption
 from app.state import State
 from tests.callers import Caller, new_caller
 from tests.contract.examples import MAKERS, World, call
@@ -47,8 +47,7 @@ READABLE = {
 def sealed_caller(app: Flask, parts: State) -> Caller:
     """Return a caller with all scopes in a fresh tenant that is encrypted as a whole."""
     caller = new_caller(app, parts, ALL_SCOPES, None)
-    assert isinstance(parts.graph.cipher, Encryption)
-    assert set_encryption(parts.graph.cipher, caller.account, "default")
+    assert set_encryption(parts.graph, caller.account, "default")
     return caller
 
 

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from app.crypto import Vault
-from app.services.encryption import Encryption, key_of, set_encryption
+from app.services.encryption import Encryption, key_of
 from graph.data_keys import WRAPPED
 from graph.driver import Connection, Graph
 from graph.sealing import is_envelope
@@ -47,7 +47,8 @@ def keys_of(live: Live) -> Iterator[Encryption]:
     """The keys of a running server's database, seen from outside of it."""
     found = live.credentials
     graph = Graph(Connection(found["neo4j_bolt_url"], found["neo4j_user"], found["neo4j_password"]))
-    yield Encryption(graph, Vault(master_key(live)))
+    graph.cipher = encryption = Encryption(graph, Vault(master_key(live)))
+    yield encryption
     graph.close()
 
 
@@ -128,7 +129,7 @@ def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> N
         key = loci(live, "keys", "create", "--namespace", "azen", "--scope", "admin", "--scope", "read", "--scope",
                    "write", "--scope", "delete").strip()  # fmt: skip
         with keys_of(live) as encryption, live.client(key) as client:
-            assert set_encryption(encryption, "default", "azen")
+            assert encryption.set_mode("default", "azen", "all")
             client.timeout = PATIENCE
             id = fill(client)
             assert TEXT in asked(client)[0]
