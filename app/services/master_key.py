@@ -11,7 +11,7 @@ from typing import Any
 from app.crypto import sealed_by
 from app.services.encryption import FIELD as DATA_KEY
 from app.services.encryption import Encryption
-from app.services.extraction_keys import SEALED_FIELD
+from app.services.extractors import SEALED_FIELD
 from app.services.webhooks import FIELD as WEBHOOK
 from graph.data_keys import CHECK, SECRETS, SET_CHECK, WRAPPED, DataKeyRepository
 from graph.records import Row

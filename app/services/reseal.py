@@ -68,6 +68,7 @@ class Reseal:
         self.stored = self.encryption.stored
         self.nodes = SealedRepository(self.stored, self.owner)
         self.keys = DataKeyRepository(self.stored, self.owner)
+        self.changed = 0
 
     def rotate(self) -> bool:
         """Put a new data key in force; False where the tenant has none, or a rotation is still under way."""
@@ -84,24 +85,33 @@ class Reseal:
 
     def run(self, since: int) -> int:
         """Seal everything anew that was asked for at `since` (epoch ms); return how much was changed."""
-        settle = settle_seconds(self.encryption) if self.settle is None else self.settle
-        changed = 0
+        while not self.step(since):
+            time.sleep(max(0.0, self._unsettled(since)))
+        return self.changed
+
+    def step(self, since: int) -> bool:
+        """Go over everything until nothing is found; return whether that is for good. False: it is too soon after
+        `since` (epoch ms) to say so."""
+        unsettled = self._unsettled(since)
         for _ in range(ROUNDS):
-            began = now_ms()
             found = self.round()
-            changed += found
-            if found:
-                continue
-            left = (since + 1000 * settle - began) / 1000
-            if left <= 0:
+            self.changed += found
+            if not found:
                 break
-            time.sleep(left)
+            unsettled = self._unsettled(since)
         else:
-            return changed
+            return False
+        if unsettled > 0:
+            return False
         for key in self.retired():
             self.keys.drop(key["id"])
         self.nodes.over(since)
-        return changed
+        return True
+
+    def _unsettled(self, since: int) -> float:
+        """Return for how many seconds more a server may go on as before."""
+        settle = settle_seconds(self.encryption) if self.settle is None else self.settle
+        return settle - (now_ms() - since) / 1000
 
     def round(self) -> int:
         """Go over everything once; return how much was not as it is to be."""

@@ -74,7 +74,7 @@ def revise(
             say(tx, content, vectors, before, _seen(before, changes, sealing), fields)
         if changes.keys() & {"visibility", "expires_at"}:
             memories.share_with_versions(id)
-            memories.seal_parts(id, changes.get("visibility", before["visibility"]))
+            memories.seal_parts(id, str(changes.get("visibility", before["visibility"])))
 
     def keep(tx: Transaction, before: Row, changes: Row, now: int, replaced: str = NONE) -> list[str]:
         fields = ["content"] if replaced else []
