@@ -17,7 +17,7 @@ from graph.driver import Graph
 from graph.keys import FIRST_ACCOUNT
 from graph.sealed import SealedRepository, due
 from graph.sealing import ALL, CONFIDENTIAL
-from graph.tenants import Owner, every_owner, owner_of
+from graph.tenants import Owner, every_owner, named, owner_of
 
 STOPPED = "Stopped. The same command goes on from here."
 MOST = 100_000
@@ -55,7 +55,7 @@ def status() -> None:
         retired = sum(row["place"] == row["id"] for row in keys)
         mode = cipher.mode(owner.tenant) or "off"
         state = "waits to be encrypted anew" if owner.tenant in waiting else "as it is to be"
-        click.echo(f"{owner.tenant}  {mode}  {len(keys)} keys, {retired} retired  {state}")
+        click.echo(f"{named(graph, owner.tenant)}  {mode}  {len(keys)} keys, {retired} retired  {state}")
 
 
 @encryption.command()
@@ -135,4 +135,5 @@ def _go_over(cipher: Encryption, owners: Sequence[Owner]) -> None:
     for owner in held:
         # A worker may have gone over it meanwhile.
         changed = Reseal(cipher, owner).run(since[owner.tenant]) if owner.tenant in since else 0
-        click.echo(f"{owner.tenant}: {cipher.mode(owner.tenant) or 'off'}, {changed} changed")
+        mode = cipher.mode(owner.tenant) or "off"
+        click.echo(f"{named(cipher.stored, owner.tenant)}: {mode}, {changed} changed")
