@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.compat.azen import API as AZEN
 from app.crypto import Vault
 from app.services.encryption import Encryption, key_of
 from graph.data_keys import WRAPPED
@@ -126,12 +127,14 @@ class Traffic(threading.Thread):
 def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> None:
     dump, home = tmp_path / "export.jsonl", tmp_path / "home"
     with running(home, **SETTINGS) as live:
-        key = loci(live, "keys", "create", "--namespace", "azen", "--scope", "admin", "--scope", "read", "--scope",
-                   "write", "--scope", "delete").strip()  # fmt: skip
+        with live.client() as admin:
+            key = str(admin.post("/v1/keys", json={"dialect": "azen"}).raise_for_status().json()["key"])
         with keys_of(live) as encryption, live.client(key) as client:
-            assert encryption.set_mode("default", "azen", "all")
             client.timeout = PATIENCE
             id = fill(client)
+            azen = {"text": f"{TEXT}, said through Azen", "metadata": {"said": MARK}}
+            said = {"azen-api-key": key}
+            httpx2.post(live.base_url + AZEN + "/memory", json=azen, headers=said, timeout=PATIENCE).raise_for_status()
             assert TEXT in asked(client)[0]
             old_keys, old_master = used(encryption), encryption.vault.key_id
             assert old_keys
