@@ -136,6 +136,8 @@ def owner(parts: State, digest: str) -> Principal:
         raise KeyRefused("The API key was revoked", ended=True)
     if row["expires_at"] is not None and row["expires_at"] <= now:
         raise KeyRefused("The API key has expired", ended=True)
+    if parts.graph.cipher is not None:
+        parts.graph.cipher.note(row["tenant"], row["encryption"])
     return Principal(
         tenant=row["tenant"],
         account=row["account"],

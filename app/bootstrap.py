@@ -12,7 +12,9 @@ from app.embeddings.spec import ModelSpec, of_settings, restored
 from app.local.artifacts import fetch
 from app.local.home import Home
 from app.local.progress import Progress
+from app.services.encryption import Encryption
 from app.state import State
+from app.vault import vault_of
 from graph.driver import Connection, Graph
 from graph.migrations import current_space, ensure_space, migrate
 from graph.sequences import Sequence
@@ -38,7 +40,19 @@ def pepper(settings: Settings) -> str:
 
 def vault(settings: Settings) -> Vault:
     """Return what seals secrets under the master key."""
-    return Vault(settings.master_key or Home(settings.home_path).master_key())
+    return vault_of(settings)
+
+
+def encrypted(settings: Settings, graph: Graph) -> Encryption:
+    """Let a graph seal and open texts as the settings and its tenants ask for; return what holds the keys.
+
+    Raises:
+        Unsupported: the database was made with another master key.
+    """
+    made = Encryption(graph, vault(settings), settings.encryption)
+    made.check()
+    graph.cipher = made
+    return made
 
 
 def embedder(settings: Settings, progress: Progress | None = None) -> Embedder:
@@ -109,6 +123,7 @@ def prepare(settings: Settings, graph: Graph, model: Embedder) -> None:
     """
     graph.check_version()
     migrate(graph)
+    encrypted(settings, graph)
     ensure_space(graph, model.identity, model.dimensions, settings.analyzer)
 
 
@@ -119,13 +134,14 @@ def build_state(settings: Settings, graph: Graph, model: Embedder) -> State:
         Unsupported: as `prepare`; several processes may come here at once.
     """
     space = ensure_space(graph, model.identity, model.dimensions, settings.analyzer)
+    encryption = encrypted(settings, graph)
     return State(
         settings=settings,
         graph=graph,
         embedder=model,
         space=space,
         pepper=pepper(settings),
-        vault=vault(settings),
+        vault=encryption.vault,
         started_ms=now_ms(),
         sequence=Sequence(graph, "memory"),
     )

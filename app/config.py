@@ -140,8 +140,20 @@ class Settings:
         "LOCI_KEY_PEPPER", "", "64 hex digits that key digests depend on; empty: made in LOCI_HOME.", secret=True
     )
     master_key: str = _setting(
-        "LOCI_MASTER_KEY", "", "64 hex digits that stored secrets are encrypted with; empty: made in LOCI_HOME.",
+        "LOCI_MASTER_KEY", "", "64 hex digits that data keys and secrets are encrypted with; empty: made in LOCI_HOME.",
         secret=True,
+    )  # fmt: skip
+    master_key_command: str = _setting(
+        "LOCI_MASTER_KEY_COMMAND", "", "Command that prints the master key, asked at each start; empty: none."
+    )
+    master_key_former: str = _setting(
+        "LOCI_MASTER_KEY_FORMER", "", "The master key before, while `loci encryption rotate-master` is under way.",
+        secret=True,
+    )  # fmt: skip
+    encryption: str = _setting(
+        "LOCI_ENCRYPTION", "off",
+        "What is encrypted in every namespace: `off`, `confidential` memories, or `all` that is said.",
+        validate=OneOf(["off", "confidential", "all"]),
     )  # fmt: skip
     outbound_allow: str = _setting(
         "LOCI_OUTBOUND_ALLOW", "", "Private address ranges that webhooks and model calls may reach, as CIDR list."
@@ -278,6 +290,10 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("LOCI_KEY_PEPPER: 64 hex digits are needed, such as `openssl rand -hex 32` prints")
     if settings.master_key and not _is_hex(settings.master_key, 64):
         problems.append("LOCI_MASTER_KEY: 64 hex digits are needed, such as `openssl rand -hex 32` prints")
+    if settings.master_key_former and not _is_hex(settings.master_key_former, 64):
+        problems.append("LOCI_MASTER_KEY_FORMER: 64 hex digits are needed, those that LOCI_MASTER_KEY was before")
+    if settings.master_key and settings.master_key_command:
+        problems.append("LOCI_MASTER_KEY_COMMAND: goes without LOCI_MASTER_KEY; unset one of the two")
     try:
         _ = settings.outbound_networks
     except ValueError as error:

@@ -75,7 +75,7 @@ CALLBACK = """
 CYPHER 25
 CREATE (w:Callback {tenant: $tenant, id: $id, name: $name, url: $url, enabled: true, holder: $none, due_at: $now,
   created_at: $now, updated_at: $now, version: 1})
-CREATE (e:Event {tenant: $tenant, id: randomUUID(), name: $type, type: $type, noun: 'memory', noun_id: $memory_id,
+CREATE (e:Event {tenant: $tenant, id: randomUUID(), name: $type, type: $type, noun: 'memory', noun_id: $noun_id,
   data: $data, addressed: true, created_at: $now, updated_at: $now, version: 1})
 CREATE (d:Delivery {tenant: $tenant, id: randomUUID(), name: $type, webhook_id: $id, event_id: e.id, event_type: $type,
   number: 0, state: 'pending', attempts: 0, next_attempt_at: $now, error: $none, created_at: $now, updated_at: $now,
@@ -128,7 +128,7 @@ class DeliveryRepository(Repository):
 
     def callback(self, id: str, name: str, url: str, type: str, memory_id: str, data: str) -> None:
         """Put one event on its way to an address that is told of nothing else; `data` is JSON text."""
-        given = {"id": id, "name": name, "url": url, "type": type, "memory_id": memory_id, "data": data}
+        given = {"id": id, "name": name, "url": url, "type": type, "noun_id": memory_id, "data": data}
         self.write(CALLBACK, **given, now=now_ms(), never=NEVER, none=NONE)
 
     def _resend(self, webhook_id: str, ids: list[str]) -> int:

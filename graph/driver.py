@@ -1,16 +1,17 @@
 """One Neo4j driver per process, made after fork; every statement runs in a managed transaction with a time-out."""
 
+import copy
 import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, Query, Session, unit_of_work
 from neo4j.exceptions import DriverError, Neo4jError
 
-from graph import outbox
+from graph import outbox, sealing
 from graph.errors import Unavailable, Unsupported, Vanished, translated
 from graph.records import Row, rows
 
@@ -48,20 +49,29 @@ class Connection:
 class Transaction:
     """What a unit of work sees: one open transaction. `told` holds the events of its changes, each with its tenant."""
 
-    def __init__(self, tx: ManagedTransaction) -> None:
+    def __init__(self, tx: ManagedTransaction, cipher: sealing.Cipher | None = None) -> None:
         self._tx = tx
+        self.cipher = cipher
         self.told: list[tuple[str, outbox.Happened]] = []
+
+    def seals(self, tenant: str) -> bool:
+        """Tell whether all that a tenant says is sealed here."""
+        return self.cipher is not None and self.cipher.mode(tenant) == sealing.ALL
 
     def run(self, query: str, **parameters: Any) -> list[Row]:
         """Run one statement and return all its rows as plain dicts."""
-        return rows(self._tx.run(query, parameters))
+        return _told(self.cipher, lambda given: self._tx.run(query, given), parameters)
 
 
 class Graph:
-    """The database, as the rest of Loci sees it. Safe to share between threads and to carry over a fork."""
+    """The database, as the rest of Loci sees it. Safe to share between threads and to carry over a fork.
 
-    def __init__(self, connection: Connection) -> None:
+    With a `cipher`, texts of encrypted tenants are sealed on their way in and opened on their way out.
+    """
+
+    def __init__(self, connection: Connection, cipher: sealing.Cipher | None = None) -> None:
         self.connection = connection
+        self.cipher = cipher
         self._driver: Driver | None = None
         self._pid = 0
         self._lock = threading.Lock()
@@ -75,7 +85,8 @@ class Graph:
         # Without a transaction's beginning and end a read is one round trip of three; what could be repeated is.
         try:
             with translated(), self._open().session(**self._reading()) as session:
-                return rows(session.run(Query(query, timeout=self.connection.timeout), parameters))
+                text = Query(query, timeout=self.connection.timeout)
+                return _told(self.cipher, lambda given: session.run(text, given), parameters)
         except Unavailable as error:
             if not (isinstance(error, Vanished) or _passes(error.__cause__)):
                 raise
@@ -129,6 +140,13 @@ class Graph:
         """Return the server's own clock in epoch milliseconds."""
         return int(self.read(SERVER_TIME)[0]["now"])
 
+    def as_stored(self) -> Self:
+        """Return this database with every value as it lies there: nothing is sealed, nothing opened."""
+        self._open()
+        other = copy.copy(self)
+        other.cipher = None
+        return other
+
     def close(self) -> None:
         """Close the driver of this process; the next call opens a new one."""
         with self._lock:
@@ -142,7 +160,7 @@ class Graph:
     def _bounded(self, work: Callable[[Transaction], T]) -> Callable[[ManagedTransaction], T]:
         @unit_of_work(timeout=self.connection.timeout)
         def run(tx: ManagedTransaction) -> T:
-            inside = Transaction(tx)
+            inside = Transaction(tx, self.cipher)
             made = work(inside)
             outbox.flush(inside)
             return made
@@ -162,6 +180,14 @@ class Graph:
                 self._driver = open_driver(self.connection)
                 self._pid = os.getpid()
             return self._driver
+
+
+def _told(cipher: sealing.Cipher | None, run: Callable[[Any], Any], parameters: dict[str, Any]) -> list[Row]:
+    if cipher is None:
+        return rows(run(parameters))
+    met: list[bytes] = []
+    found = rows(run(sealing.closed(cipher, parameters)), met)
+    return [sealing.opened(cipher, row) for row in found] if met else found
 
 
 def _passes(cause: BaseException | None) -> bool:

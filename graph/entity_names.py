@@ -1,5 +1,7 @@
 """The names of entities: aliases, search by name, and the list of all names that extraction looks for."""
 
+from collections.abc import Mapping
+
 from graph.clock import now_ms
 from graph.entities import CLAIM_NAME, NAMES_CHANGED, EntityRepository
 from graph.errors import Conflict, NotFound
@@ -56,6 +58,17 @@ WHERE ($entity_type IS NULL OR e.entity_type = $entity_type)
 WITH e, score ORDER BY score DESC, COUNT { (e)<-[:MENTIONS]-() } DESC, e.name, e.id
 RETURN collect(e.id) AS ids
 """
+# What was found outside the database, because names are sealed in it.
+CHOSEN = """
+CYPHER 25
+UNWIND $found AS pair
+MATCH (e:Entity {tenant: $tenant, id: pair[0]})
+WHERE ($entity_type IS NULL OR e.entity_type = $entity_type)
+  AND ($agent_id IS NULL OR EXISTS { (e)<-[:MENTIONS]-(:Memory {tenant: $tenant, agent_id: $agent_id}) }
+    OR EXISTS { (e)-[:INTRODUCED_BY]->(:Agent {tenant: $tenant, id: $agent_id}) })
+WITH e, pair[1] AS score ORDER BY score DESC, COUNT { (e)<-[:MENTIONS]-() } DESC, e.id
+RETURN collect(e.id) AS ids
+"""
 NAMED = """
 CYPHER 25
 MATCH (n:EntityName {tenant: $tenant, key: $name_key})-[:NAMES]->(e:Entity)
@@ -97,7 +110,8 @@ class EntityNameRepository(Repository):
             NotFound: no such entity.
         """
         EntityRepository(self.graph, self.caller, self.tx).get(id)
-        return self.read(ALIASES, id=id)
+        # A name that is sealed has no order in the database.
+        return sorted(self.read(ALIASES, id=id), key=lambda row: str(row["alias"]))
 
     def add(self, id: str, name: str, name_key: str) -> tuple[Row, bool]:
         """Make a spelling lead to an entity; return its row, and whether it is new there.
@@ -133,7 +147,7 @@ class EntityNameRepository(Repository):
 
         def work(tx: Repository) -> None:
             entities = EntityRepository(self.graph, self.caller, tx.tx)
-            if entities.lock(id)["name_key"] == name_key:
+            if entities.lock(id)["name_key"] == self.digested(name_key):
                 raise Conflict("This is the entity's own name; rename the entity, or delete it")
             if not tx.write(DROP_ALIAS, id=id, name_key=name_key, now=now_ms()):
                 raise NotFound(self.kind)
@@ -146,6 +160,11 @@ class EntityNameRepository(Repository):
         """Return ids of entities by name, best first; `text` is a Lucene query that holds the tenant's word."""
         row = self.read(FIND, name_key=name_key, text=text, most=most, **filters)[0]
         return list(row["ids"])
+
+    def chosen(self, scores: Mapping[str, float], filters: Row) -> Ids:
+        """Return those of some entities, given with their scores, that pass the filters, best first."""
+        found = [[id, score] for id, score in scores.items()]
+        return list(self.read(CHOSEN, found=found, **filters)[0]["ids"])
 
     def named(self, name_key: str) -> str:
         """Return the id of the entity with this name or alias, the one that is mentioned most.

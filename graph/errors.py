@@ -7,6 +7,7 @@ GraphError
 ├── Unavailable        the database is away, starting, or its index is populating: try again later
 │   ├── Vanished       a node that was read, or the connection, is gone before anything was written: repeat it at once
 │   └── Moved          the embedding model was changed meanwhile: embed again with the new one
+├── Unreadable         a stored text cannot be decrypted here
 └── Unsupported        a server version or stored state that Loci must not run on
     └── Refused        the server does not take the user or the password
 """
@@ -67,6 +68,10 @@ class Moved(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The embedding model was changed a moment ago; try again", retry_after=1)
+
+
+class Unreadable(GraphError):
+    """A stored text cannot be decrypted here: its key is missing, or it was changed or moved."""
 
 
 class Unsupported(GraphError):

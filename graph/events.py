@@ -39,7 +39,10 @@ MATCH (e:Event {tenant: $tenant}) WHERE e.created_at >= first AND e.created_at <
 RETURN min(e.number) AS number
 """
 WITHIN = " AND e.number > $after AND e.number <= $last"
-OF_AGENT = " AND ($agent_fact IS NULL OR e.data CONTAINS $agent_fact OR e.noun_id = $agent_id)"
+# Facts that are sealed contain nothing: their agent stands beside them.
+OF_AGENT = (
+    " AND ($agent_fact IS NULL OR e.data CONTAINS $agent_fact OR e.noun_id = $agent_id OR e.agent_id = $agent_id)"
+)
 SHOWN = """
 RETURN e.id AS id, e.type AS type, e.noun AS noun, e.noun_id AS noun_id, e.data AS data, e.number AS number,
   e.created_at AS created_at

@@ -17,7 +17,7 @@ CYPHER 25
 MATCH (k:ApiKey {digest: $digest})-[:OPENS]->(t:Tenant)
 RETURN k.id AS id, k.digest AS digest, k.key_prefix AS key_prefix, k.scopes AS scopes, k.dialect AS dialect,
   k.account AS account, t.id AS tenant, t.namespace AS namespace, k.revoked_at AS revoked_at,
-  k.auto_revoke_at AS auto_revoke_at, k.expires_at AS expires_at
+  k.auto_revoke_at AS auto_revoke_at, k.expires_at AS expires_at, coalesce(t.encryption, '') AS encryption
 """
 SHOWN = """
 RETURN k.id AS id, k.name AS name, k.key_prefix AS key_prefix, k.scopes AS scopes, t.namespace AS namespace,

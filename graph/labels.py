@@ -49,7 +49,14 @@ NOUNS = {
     "Trashed": "deleted items",
     "TrashedLinks": "links of deleted items",
     "Erasure": "erasures",
+    "DataKey": "data keys",
 }
+# What holds texts of clients (`graph.sealing`), each label with the property that names a node of it in its tenant.
+SEALED = {
+    "EntityName": "key", "Entity": "id", "Memory": "id", "MemoryVersion": "id", "MemoryChange": "id", "Session": "id",
+    "Decision": "id", "Pattern": "id", "Project": "id", "Agent": "id", "Topic": "id", "Event": "id", "Trashed": "id",
+    "TrashedLinks": "id", "Job": "id", "ImportChunk": "id", "Webhook": "id", "ExtractionKey": "id",
+}  # fmt: skip
 
 
 def other_slot(slot: str) -> str:
@@ -202,6 +209,15 @@ LINKS = {
     Link("Project", "DEPENDS_ON", "Project"): "typed",
     Link("Project", "RELATES_TO", "Project"): "typed",
 }
+
+
+def of_sealed(query: str, label: str) -> str:
+    """Return `query` with `a_label` and `its_key` named for a label of SEALED.
+
+    Raises:
+        KeyError: another label.
+    """
+    return query.replace("its_key", SEALED[label]).replace("a_label", label)
 
 
 def of_label(query: str, label: str) -> str:

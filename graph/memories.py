@@ -10,6 +10,7 @@ from graph.errors import BadReference, Vanished
 from graph.memory_windows import KEEP_WINDOWS
 from graph.outbox import each, happened
 from graph.records import Ids, Row, Rows
+from graph.sealing import CONFIDENTIAL
 from graph.slotted import Slotted
 
 SHOWN = """
@@ -156,6 +157,18 @@ CYPHER 25
 MATCH (v:MemoryVersion)-[:VERSION_OF]->(m:Memory {tenant: $tenant, id: $id})
 SET v.visibility = m.visibility, v.expires_at = m.expires_at,
   v.name = CASE m.visibility WHEN 'confidential' THEN m.name ELSE v.name END
+"""
+PART_TEXTS = """
+CYPHER 25
+MATCH (part:MemoryVersion|MemoryChange)-[:VERSION_OF|CHANGE_OF]->(m:Memory {tenant: $tenant, id: $id})
+RETURN part.id AS part_id, $id AS memory_id, part {.content, .title, .metadata} AS props
+"""
+SET_PART_TEXTS = """
+CYPHER 25
+UNWIND $rows AS row
+MATCH (part:MemoryVersion|MemoryChange {tenant: $tenant, id: row.part_id})
+SET part.content = coalesce(row.props.content, part.content), part.title = coalesce(row.props.title, part.title),
+  part.metadata = coalesce(row.props.metadata, part.metadata)
 """
 # An ABOUT beside a mention made by hand is by hand as well. What was mentioned stays a link of another type, with its
 # period: nothing that asks for the present meets it.
@@ -315,6 +328,17 @@ class MemoryRepository(Slotted):
     def share_with_versions(self, id: str) -> None:
         """Let what the memory said be seen by whom, and as long as, what it says now."""
         self.write(SHARE_WITH_VERSIONS, id=id)
+
+    def seal_parts(self, id: str, visibility: str) -> None:
+        """Write what the memory said and was anew, where confidential memories are sealed: as `visibility` asks for."""
+        if self.mode != CONFIDENTIAL:
+            return
+        rows = self.read(PART_TEXTS, id=id)
+        for row in rows:
+            row["props"] = {name: value for name, value in row["props"].items() if value is not None}
+            row["props"] |= {"visibility": visibility, "memory_id": id, "was_version": 0}
+        if rows:
+            self.write(SET_PART_TEXTS, id=id, rows=rows)
 
     def drop_names(self, id: str, now: int | None = None) -> set[str]:
         """Drop the links that extraction made; those made by hand stay. They held until `now` (epoch ms).

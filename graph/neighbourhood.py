@@ -83,7 +83,8 @@ CALL (few, many) {
   WITH collect(m) AS found
   RETURN size(found) AS shared, [m IN found[..3] |
     {id: m.id, title: m.title, created_at: m.created_at, visibility: m.visibility,
-     content: CASE WHEN m.visibility = 'confidential' THEN null ELSE left(m.content, 500) END}] AS memories
+     content: CASE WHEN m.visibility = 'confidential' THEN null WHEN m.content IS :: STRING THEN left(m.content, 500)
+       ELSE m.content END}] AS memories
 }
 RETURN i, a.id AS source, b.id AS target, shared, memories,
   COLLECT {
@@ -121,4 +122,8 @@ class NeighbourhoodRepository(Repository):
         """Return why each pair is one step: `{source, target, relationships, shared, memories}`, newest first."""
         if not pairs:
             return []
-        return self.read(JUSTIFY, pairs=[list(pair) for pair in pairs], most=most, now=now_ms())
+        found = self.read(JUSTIFY, pairs=[list(pair) for pair in pairs], most=most, now=now_ms())
+        for memory in (memory for row in found for memory in row["memories"] if memory["content"]):
+            # The database cannot cut what is sealed.
+            memory["content"] = memory["content"][:500]
+        return found

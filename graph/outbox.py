@@ -24,7 +24,8 @@ WITH t.epochMillis AS now, t.epochSeconds * 1000000000 + t.nanosecond AS at
 UNWIND range(0, size($rows) - 1) AS place
 WITH now, at + place AS at, $rows[place] AS row
 CREATE (e:Event {tenant: $tenant, id: randomUUID(), name: row.type, type: row.type, noun: row.noun,
-  noun_id: row.noun_id, data: row.data, waiting: true, at: at, created_at: now, updated_at: now, version: 1})
+  noun_id: row.noun_id, agent_id: row.agent_id, data: row.data, waiting: true, at: at, created_at: now,
+  updated_at: now, version: 1})
 """
 
 # What an event may say beside the id of what changed. None of it is a text that a client stored.
@@ -140,7 +141,13 @@ def flush(tx: Transaction) -> None:
     by_tenant: dict[str, list[dict[str, Any]]] = {}
     for tenant, each in tx.told:
         facts = {key: value for key, value in each.facts.items() if value not in (None, "")}
-        row = {"type": each.type, "noun": each.noun, "noun_id": each.noun_id, "data": orjson.dumps(facts).decode()}
+        row: dict[str, Any] = {
+            "type": each.type,
+            "noun": each.noun,
+            "noun_id": each.noun_id,
+            "data": orjson.dumps(facts).decode(),
+        }
+        row["agent_id"] = facts.get("agent_id") if tx.seals(tenant) else None
         by_tenant.setdefault(tenant, []).append(row)
     tx.told.clear()
     for tenant, rows in by_tenant.items():

@@ -148,7 +148,8 @@ CALL () {
   RETURN x LIMIT $most
 }
 WITH x WHERE $category IS NULL OR x.memory_type = $category
-RETURN x.id AS id, coalesce(vector.similarity.cosine(x.EMBEDDING, $probe), 0.5) AS near, left(x.content, $cut) AS text
+RETURN x.id AS id, coalesce(vector.similarity.cosine(x.EMBEDDING, $probe), 0.5) AS near,
+  CASE WHEN x.content IS :: STRING THEN left(x.content, $cut) ELSE x.content END AS text
 """
 # Projects that resemble one: tied to it, with patterns in common, and every other's stack for the caller to compare.
 NEIGHBOURS = """

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from graph.naming import shown_name
 from graph.records import Row
 from graph.repository import Repository
 
@@ -27,7 +28,8 @@ NAMES = """
 CYPHER 25
 UNWIND $ids AS id
 MATCH (m:Memory {tenant: $tenant, id: id})
-RETURN id, m.name AS name
+RETURN id, CASE WHEN m.name <> '(encrypted)' THEN m.name WHEN m.visibility = 'confidential' THEN '(confidential)'
+  ELSE coalesce(m.title, m.content) END AS name
 """
 
 
@@ -47,4 +49,4 @@ class RecallPathRepository(Repository):
 
     def names(self, ids: Sequence[str]) -> dict[str, str]:
         """Return what the graph page shows for each memory."""
-        return {row["id"]: row["name"] for row in self.read(NAMES, ids=list(ids))}
+        return {row["id"]: shown_name(row["name"], "") for row in self.read(NAMES, ids=list(ids))}

@@ -26,7 +26,8 @@ LACKING = """
 WITH collect(n) AS read
 RETURN size(read) AS seen, read[-1].tenant AS tenant, read[-1].id AS at, size([n IN read WHERE n:Searchable]) AS found,
   [n IN read WHERE n:Searchable AND n.EMBEDDING IS NULL |
-    {tenant: n.tenant, id: n.id, content: n.content, content_hash: n.content_hash}] AS lacking
+    {tenant: n.tenant, id: n.id, memory_id: n.memory_id, content: n.content, content_hash: n.content_hash,
+     said: coalesce(n.content_hash, toString(n.updated_at))}] AS lacking
 """
 EMPTYING = """
 WITH collect(n) AS read
@@ -70,11 +71,13 @@ EMPTY_ABOVE = {
     "Pattern": PATTERN + ABOVE + EMPTYING,
     "MemoryWindow": WINDOW + ABOVE + EMPTYING_WINDOWS,
 }
-# The text must still be the one that was embedded. Locked first; what has a vector by now keeps it.
+# The text must still be the one that was embedded: told by its hash, or by when its node was changed. Locked first;
+# what has a vector by now keeps it.
 SET_VECTOR = """
 WHERE n.id = row.id
 SET n.created_at = n.created_at
-WITH n, row WHERE n:Searchable AND n.content = row.content AND n.EMBEDDING IS NULL
+WITH n, row WHERE n:Searchable AND n.EMBEDDING IS NULL
+  AND coalesce(n.content_hash, toString(n.updated_at)) = row.said
 CALL db.create.setNodeVectorProperty(n, 'EMBEDDING', row.embedding)
 RETURN n.id AS id
 """
@@ -114,8 +117,8 @@ RETURN m.id AS id
 
 
 def lacking(graph: Graph, label: str, slot: str, limit: int) -> Iterator[Row]:
-    """Yield `{found, lacking: [{tenant, id, content, content_hash}]}` of each stretch of nodes: how many of them have
-    vectors at all, and which lack one of this slot."""
+    """Yield `{found, lacking: [{tenant, id, content, content_hash, said}]}` of each stretch of nodes: how many of them
+    have vectors at all, and which lack one of this slot."""
     within, above = (labels.in_slot(table[label], slot) for table in (LACK_WITHIN, LACK_ABOVE))
     return _walked(
         lambda **at: graph.read(within, limit=limit, **at)[0],
@@ -159,7 +162,7 @@ class RefillRepository(Slotted):
     kind = "Node"
 
     def fill(self, label: str, rows: Sequence[Row]) -> set[str]:
-        """Give nodes, as `{id, content, embedding}`, their vectors; return the ids of those that took them."""
+        """Give nodes, as `{id, said, embedding}`, their vectors; return the ids of those that took them."""
         ordered = sorted(rows, key=lambda row: str(row["id"]))
         made = self.write(labels.in_slot(FILL[label], self.slot), rows=ordered)
         return {row["id"] for row in made}

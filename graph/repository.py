@@ -9,6 +9,7 @@ from graph.driver import Graph, Transaction
 from graph.errors import Conflict, NotFound
 from graph.outbox import Happened
 from graph.records import Row
+from graph.sealing import ALL, DIGEST, OFF
 
 T = TypeVar("T")
 
@@ -137,6 +138,21 @@ class Repository:
 
         with self.said_clearly():
             return self.together(work)
+
+    def digested(self, text: str) -> str:
+        """Return what is stored where a name is looked up: of an encrypted tenant its digest, else the text."""
+        cipher = self.graph.cipher
+        return text if cipher is None or not self.seals or text.startswith(DIGEST) else cipher.digest(self.tenant, text)
+
+    @property
+    def mode(self) -> str:
+        """How much of the tenant is sealed: one of those of `graph.sealing`."""
+        return OFF if self.graph.cipher is None else self.graph.cipher.mode(self.tenant)
+
+    @property
+    def seals(self) -> bool:
+        """Whether all that the tenant says is sealed in the database."""
+        return self.mode == ALL
 
     def together(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in the caller's transaction, or in a new one."""

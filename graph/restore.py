@@ -108,7 +108,7 @@ CHUNKS = """
 CYPHER 25
 MATCH (l:TrashedLinks {tenant: $tenant, of: $id})
 WITH l ORDER BY l.created_at, l.id LIMIT $limit
-RETURN l.id AS id, l.links AS links
+RETURN l.id AS id, l.of AS of, l.links AS links
 """
 DROP_CHUNKS = "CYPHER 25 UNWIND $ids AS wanted MATCH (l:TrashedLinks {tenant: $tenant, id: wanted}) DETACH DELETE l"
 HAND_OVER = """

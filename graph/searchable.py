@@ -28,7 +28,8 @@ CALL () {
   WITH m, x ORDER BY x DESC LIMIT $deep
   RETURN m
 }
-RETURN m.id AS id, coalesce(vector.similarity.cosine(m.EMBEDDING, $probe), 0.5) AS near, left(m.content, $most) AS text
+RETURN m.id AS id, coalesce(vector.similarity.cosine(m.EMBEDDING, $probe), 0.5) AS near,
+  CASE WHEN m.content IS :: STRING THEN left(m.content, $most) ELSE m.content END AS text
 """
 
 DEEP = 60

@@ -250,7 +250,15 @@ class SessionRepository(Repository):
         Raises:
             NotFound: no such session.
         """
+        if summary is not None and self.seals:
+            # What is sealed is never equal to what is sealed anew.
+            return self.together(lambda tx: SessionRepository(self.graph, self.caller, tx)._end_sealed(id, summary))
         return self._only(self.telling(END, _ended, id=id, summary=summary, now=now_ms()))
+
+    def _end_sealed(self, id: str, summary: str) -> Row:
+        said = self.write_one(EDIT_LOCK, id=id)["summary"]
+        given = None if said == summary else summary
+        return self._only(self.telling(END, _ended, id=id, summary=given, now=now_ms()))
 
     def reopen(self, id: str) -> Row:
         """Make an ended session active again; an active one stays as it is.

@@ -14,8 +14,14 @@ MERGE (t:Tenant {account: $account, namespace: $namespace})
 ON CREATE SET t.id = $id, t.created_at = $now, t.name = $namespace
 RETURN t.id AS id
 """
+WHOSE = "CYPHER 25 MATCH (t:Tenant {id: $id}) RETURN t.account AS account, t.namespace AS namespace"
 AFTER = "CYPHER 25 MATCH (t:Tenant) WHERE t.id > $after RETURN t.id AS id ORDER BY t.id LIMIT $limit"
-
+SAME_ACCOUNT = """
+CYPHER 25
+MATCH (a:Tenant {id: $one})
+MATCH (b:Tenant {id: $other}) WHERE a.account = b.account
+RETURN count(b) > 0 AS same
+"""
 
 STRETCH = 500
 
@@ -43,6 +49,17 @@ def owner_made(graph: Graph, account: str, namespace: str, id: str) -> Owner:
     """Return the tenant of a namespace, made with `id` where there is none."""
     made = graph.write(MADE, account=account, namespace=namespace, id=id, now=now_ms())
     return Owner(str(made[0]["id"]))
+
+
+def same_account(graph: Graph, one: str, other: str) -> bool:
+    """Tell whether two tenants are of one account."""
+    return bool(graph.read(SAME_ACCOUNT, one=one, other=other)[0]["same"])
+
+
+def named(graph: Graph, tenant: str) -> str:
+    """Return what people call a tenant: account and namespace."""
+    found = graph.read(WHOSE, id=tenant)
+    return f"{found[0]['account']}/{found[0]['namespace']}" if found else tenant
 
 
 def every_owner(graph: Graph) -> Iterator[Owner]:

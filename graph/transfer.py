@@ -52,7 +52,7 @@ ORDER BY key
 FOLLOWED = (
     PAGE
     + """
-RETURN n.its_key AS key, COLLECT {
+RETURN n.its_key AS key, n.name AS name, COLLECT {
     MATCH (n)-[r]->(o)
     WHERE type(r) IN $types AND o.tenant = $tenant AND coalesce(o.expires_at, $never) > $now
     RETURN {type: type(r), target: head([name IN labels(o) WHERE name <> 'Searchable']), id: o.id,
@@ -182,7 +182,7 @@ class TransferRepository(Slotted):
         return [{**row, "props": _told(row["props"])} for row in rows]
 
     def links(self, label: str, after: str, limit: int) -> Rows:
-        """Return `{key, links: [{type, target, id, props}]}` of the nodes next above a key, those without a link too.
+        """Return `{key, name, links: [{type, target, id, props}]}` of the nodes next above a key, without links too.
 
         `target` is the label of the other end and `id` its id.
         """
@@ -192,11 +192,13 @@ class TransferRepository(Slotted):
 
     def known(self, label: str, keys: Ids) -> set[str]:
         """Return those of `keys` that are there."""
-        return {row["key"] for row in self.read(labels.of_label(KNOWN, label), keys=keys)}
+        stored = {self._stored(label, key): key for key in keys}
+        return {stored[row["key"]] for row in self.read(labels.of_label(KNOWN, label), keys=list(stored))}
 
     def claimed(self, label: str, rows: Sequence[Row]) -> set[str]:
         """Return the ids of those rows, `{id, value}`, whose other unique property belongs to another node."""
-        return {row["id"] for row in self.read(labels.of_label(TAKEN, label), rows=list(rows))}
+        asked = [{**row, "value": self._stored(label, row["value"])} for row in rows]
+        return {row["id"] for row in self.read(labels.of_label(TAKEN, label), rows=asked)}
 
     def create(self, label: str, rows: Sequence[Row]) -> None:
         """Write nodes, as `{props, searchable, vector}`.
@@ -213,8 +215,17 @@ class TransferRepository(Slotted):
 
         Each is `{source, target, props, number}`: the keys of its ends, and which it is of those that are all equal.
         """
-        ordered = sorted(rows, key=lambda row: (str(row["target"]), str(row["source"])))
+        stored = [{**row, "source": self._stored(link.source, row["source"])} for row in rows]
+        ordered = sorted(stored, key=lambda row: (str(row["target"]), str(row["source"])))
         return int(self.write(labels.of_link(MAKING[LINKS[link]], link), rows=ordered)[0]["found"])
+
+    def _stored(self, label: str, key: str) -> str:
+        """Return a key as it is stored: names of entities may be digests."""
+        if not self.seals or label not in ("EntityName", "Entity"):
+            return key
+        name, bar, kind = key.rpartition("|") if label == "Entity" else (key, "", "")
+        # An entity may be meant by its id, too.
+        return self.digested(name) + bar + kind if bar or label == "EntityName" else key
 
     def sweep(self) -> int:
         """Delete parts of memories that hang on none; return how many."""

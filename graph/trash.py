@@ -13,8 +13,10 @@ from graph import labels
 from graph.clock import now_ms
 from graph.driver import Graph
 from graph.errors import NotFound
+from graph.naming import shown_name
 from graph.records import Ids, Row, Rows
 from graph.repository import Repository
+from graph.sealing import NAMELESS
 
 # Links that are made anew from what a thing says, or that lead to what does not last.
 LEFT_OUT = ("NEXT", "LAST", "VERSION_OF", "WINDOW_OF", "CHANGE_OF", "NAMES", "IN_TOPIC")
@@ -245,12 +247,18 @@ def _trashed(noun: str, row: Row, until: int, deleted_with: str) -> Row:
         **facets,
         "id": row["id"],
         "noun": noun,
-        "name": props.get("name") or props.get("title") or noun,
+        "name": _name(props) or props.get("title") or noun,
         "data": orjson.dumps(data).decode(),
         "deleted_with": deleted_with,
         "expires_at": min(until, props.get("expires_at", until)) if noun == "memory" else until,
         "state": "kept",
     }
+
+
+def _name(props: Row) -> str | None:
+    if props.get("name") != NAMELESS:
+        return props.get("name")
+    return shown_name(props.get("title") or props.get("content") or "", props.get("visibility", ""))
 
 
 def _said(props: Row) -> Row:

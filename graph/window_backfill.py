@@ -23,7 +23,7 @@ LONG = """
 WITH n ORDER BY n.tenant, n.id LIMIT $limit
 WITH collect(n) AS read
 RETURN size(read) AS seen, read[-1].tenant AS tenant, read[-1].id AS at,
-  [n IN read WHERE n:Searchable AND size(n.content) > $least
+  [n IN read WHERE n:Searchable AND CASE WHEN n.content IS :: STRING THEN size(n.content) > $least ELSE true END
     AND NOT EXISTS { MATCH (n)<-[:WINDOW_OF]-(part:MemoryWindow) WHERE part.slot = $slot } |
     {tenant: n.tenant, id: n.id, content: n.content, content_hash: n.content_hash}] AS long
 """

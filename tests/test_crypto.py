@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.config import ConfigError, load_settings
-from app.crypto import SealBroken, Vault, key_digest, same
-from app.local.errors import HomeError
+from app.config import ConfigError, Settings, load_settings
+from app.crypto import SealBroken, Vault, key_digest, same, sealed_by
+from app.local.errors import HomeError, LocalError
 from app.local.home import Home
+from app.vault import master_keys
 
 pytestmark = pytest.mark.static
 
@@ -62,6 +63,34 @@ class TestVault:
         assert KEY not in str(vars(Vault(KEY)))
 
 
+class TestRotation:
+    def test_what_the_former_key_sealed_opens_and_what_is_sealed_is_under_the_new_one(self) -> None:
+        sealed = Vault(KEY).seal("whsec_abc", *PLACE)
+        both = Vault(OTHER, [KEY])
+        assert both.open(sealed, *PLACE) == "whsec_abc"
+        assert Vault(OTHER).open(both.seal("whsec_abc", *PLACE), *PLACE) == "whsec_abc"
+
+    def test_a_server_that_runs_takes_the_new_key_when_it_meets_it(self) -> None:
+        keys = [KEY]
+        running = Vault(KEY, renew=lambda: keys)
+        keys[:] = [OTHER, KEY]
+        assert running.open(Vault(OTHER).seal("whsec_abc", *PLACE), *PLACE) == "whsec_abc"
+        assert sealed_by(running.seal("whsec_abc", *PLACE)) == Vault(OTHER).key_id
+
+    def test_nothing_is_sealed_with_a_key_that_was_replaced(self) -> None:
+        keys = [KEY]
+        running = Vault(KEY, renew=lambda: keys)
+        keys[:] = [OTHER, KEY]
+        assert sealed_by(running.seal("whsec_abc", *PLACE)) == Vault(OTHER).key_id
+
+    def test_receipts_of_the_former_key_count_by_its_public_key(self) -> None:
+        former = Vault(KEY)
+        signature = former.sign(b"receipt")
+        assert Vault(OTHER).signed(b"receipt", signature, [former.public_key])
+        assert not Vault(OTHER).signed(b"receipt", signature)
+        assert not Vault(OTHER).signed(b"receipts", signature, [former.public_key])
+
+
 class TestDigests:
     def test_a_digest_depends_on_key_and_pepper(self) -> None:
         digests = {key_digest(pepper, key) for pepper in (KEY, OTHER) for key in ("mem_a", "mem_b")}
@@ -88,6 +117,28 @@ class TestMasterKey:
         with pytest.raises(HomeError, match="Restore it from a backup"):
             Home(tmp_path).master_key()
         assert (tmp_path / "secrets" / "master-key").read_text() == "short\n"
+
+    def test_a_new_one_stands_beside_the_former_until_that_is_dropped(self, tmp_path: Path) -> None:
+        home, settings = Home(tmp_path), Settings(home=str(tmp_path))
+        first = home.master_key()
+        home.replace_master_key()
+        second = home.master_key()
+        assert second != first
+        assert list(master_keys(settings)) == [second, first]
+        assert (tmp_path / "secrets" / "master-key.former").stat().st_mode & 0o777 == 0o600
+        home.drop_former_master_key()
+        assert list(master_keys(settings)) == [second]
+
+    def test_a_command_prints_it(self, tmp_path: Path) -> None:
+        settings = Settings(home=str(tmp_path), master_key_command=f"echo {KEY.upper()}", master_key_former=OTHER)
+        assert list(master_keys(settings)) == [KEY, OTHER]
+
+    @pytest.mark.parametrize("command", ["echo secretword", "false", "there-is-no-such-program", "echo 'open"])
+    def test_a_command_that_gives_none_is_named_without_what_it_said(self, tmp_path: Path, command: str) -> None:
+        settings = Settings(home=str(tmp_path), master_key_command=command)
+        with pytest.raises(LocalError, match="LOCI_MASTER_KEY_COMMAND") as raised:
+            master_keys(settings)
+        assert "secretword" not in str(raised.value) + raised.value.remedy
 
     @pytest.mark.parametrize(
         ("variable", "value", "said"),

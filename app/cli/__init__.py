@@ -14,6 +14,7 @@ COMMANDS = {
     "export": ("app.cli.export", "export"),
     "import": ("app.cli.imports", "imports"),
     "reembed": ("app.cli.reembed", "reembed"),
+    "encryption": ("app.cli.encryption", "encryption"),
     "demo": ("app.cli.demo", "demo"),
     "backup": ("app.cli.backup", "backup"),
     "restore": ("app.cli.backup", "restore"),

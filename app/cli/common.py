@@ -10,6 +10,8 @@ from app.bootstrap import connection
 from app.config import Settings, load_settings
 from app.local.errors import LocalError
 from app.local.home import Home
+from app.services.encryption import Encryption
+from app.vault import vault_of
 from graph.driver import Connection, Graph
 
 
@@ -21,11 +23,19 @@ def settings_and_graph() -> tuple[Settings, Graph]:
     """
     settings = load_settings()
     if not settings.managed:
-        return settings, Graph(connection(settings))
+        return settings, _opened(settings, connection(settings))
     found = Home(settings.home_path).read_credentials()
     if "neo4j_bolt_url" not in found:
         raise LocalError("No server of this LOCI_HOME is known.", "Start one with `loci serve`, or set NEO4J_URI.")
-    return settings, Graph(Connection(found["neo4j_bolt_url"], found["neo4j_user"], found["neo4j_password"]))
+    place = Connection(found["neo4j_bolt_url"], found["neo4j_user"], found["neo4j_password"])
+    return settings, _opened(settings, place)
+
+
+def _opened(settings: Settings, place: Connection) -> Graph:
+    graph = Graph(place)
+    # Whether the master key is the right one is seen when it is needed, and by those who start a server.
+    graph.cipher = Encryption(graph, vault_of(settings), settings.encryption)
+    return graph
 
 
 @contextmanager

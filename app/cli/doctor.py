@@ -16,6 +16,7 @@ from app.embeddings import EmbedderError
 from app.embeddings.spec import of_settings, restored
 from app.local.errors import LocalError
 from app.local.home import Home
+from app.services.encryption import Encryption
 from graph import reembed
 from graph.driver import Graph
 from graph.errors import GraphError, Unsupported
@@ -57,7 +58,7 @@ def examine() -> list[Finding]:
     except LocalError as error:
         return [*findings, Finding("database", False, str(error), error.remedy)]
     checks: tuple[Callable[[Settings, Graph], Finding], ...] = (
-        _version, _clock, _indexes, _space, _reembed,
+        _version, _clock, _indexes, _space, _reembed, _master_key,
     )  # fmt: skip
     for check in checks:
         try:
@@ -125,6 +126,16 @@ def _reembed(settings: Settings, graph: Graph) -> Finding:
     seen = f"to {restored(record.model).shown}: {record.state}, {record.done} of {record.total}"
     alive = (record.lease_until or 0) > now_ms()
     return Finding("reembed", alive, seen, "Run `loci reembed` to go on with it.")
+
+
+def _master_key(settings: Settings, graph: Graph) -> Finding:
+    cipher = graph.cipher
+    try:
+        if isinstance(cipher, Encryption):
+            cipher.check()
+    except Unsupported as error:
+        return Finding("master key", False, "not the one that the database was made with", error.remedy)
+    return Finding("master key", True, "that of the database")
 
 
 def _api(settings: Settings) -> Finding:

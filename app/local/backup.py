@@ -28,7 +28,7 @@ from graph.inventory import Inventory, inventory
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-SECRETS = ("neo4j-password", "key-pepper", "master-key")
+SECRETS = ("neo4j-password", "key-pepper", "master-key", "master-key.former")
 LOCKS = frozenset(("store_lock", "database_lock"))
 CHUNK = 1 << 20
 HEAP, PAGE_CACHE = "512m", "64m"

@@ -73,6 +73,24 @@ class Home:
         """Return the 64 hex digits that stored secrets are encrypted with, made on first use."""
         return self._secret("master-key", lambda: secrets.token_hex(32), 32)
 
+    def former_master_key(self) -> str | None:
+        """Return the master key before this one, while it is being replaced."""
+        if not (self.secrets / "master-key.former").exists():
+            return None
+        return self._secret("master-key.former", lambda: "", 32)
+
+    def replace_master_key(self) -> None:
+        """Make a new master key; the present one is kept as the former until `drop_former_master_key`."""
+        before = self.master_key()
+        with FileLock(self.secrets / ".lock"):
+            # In this order: whoever reads between the two writes finds every key that is in use.
+            write_private(self.secrets / "master-key.former", before + "\n")
+            write_private(self.secrets / "master-key", secrets.token_hex(32) + "\n")
+
+    def drop_former_master_key(self) -> None:
+        """Forget the master key before: nothing is sealed with it any more."""
+        (self.secrets / "master-key.former").unlink(missing_ok=True)
+
     def write_credentials(self, values: Mapping[str, Any]) -> None:
         """Replace `credentials.json`, mode 0600."""
         self.create()

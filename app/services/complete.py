@@ -121,7 +121,7 @@ def _understood(parts: State, caller: Tenanted, tx: Transaction, ready: Ready) -
         before = memories.lock(id)
     except NotFound:
         return False  # deleted meanwhile, and the job with nothing left to do
-    if before["content_hash"] != ready.subject["content_hash"]:
+    if before["content"] != ready.subject["content"]:
         raise Outrun
     changes = _changes(parts, ready, before)
     named = memories.drop_names(id) if ready.found is not None else set()

@@ -11,7 +11,6 @@ from app.ids import is_uuid, new_id
 from app.schemas.tags import tag_keys
 from app.services.extract import extract
 from app.services.refer import NOBODY, project_named
-from app.services.remember import shown_name
 from app.services.searchable import Finder, joined, least, standing
 from app.state import State
 from graph.agents import AgentRepository
@@ -21,6 +20,7 @@ from graph.driver import Transaction
 from graph.errors import BadReference, Unavailable
 from graph.impact import ImpactRepository
 from graph.labels import NONE
+from graph.naming import shown_name
 from graph.projects import ProjectRepository
 from graph.records import vector
 from graph.repository import differing

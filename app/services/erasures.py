@@ -20,6 +20,7 @@ from app.ids import is_uuid, new_id
 from app.scopes import allows
 from app.state import State
 from graph.agents import AgentRepository
+from graph.data_keys import signers
 from graph.decisions import DecisionRepository
 from graph.driver import Transaction
 from graph.entities import NAMES_CHANGED
@@ -84,7 +85,7 @@ def forget_caches(parts: State, tenant: str) -> None:
 
 def verify(parts: State, receipt: str, signature: str) -> bool:
     """Tell whether a receipt was signed by this server and not changed since."""
-    return parts.vault.signed(receipt.encode(), signature)
+    return parts.vault.signed(receipt.encode(), signature, signers(parts.graph))
 
 
 def named(by: str, subject: str) -> str:

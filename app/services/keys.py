@@ -8,6 +8,7 @@ from app.clock import now_ms
 from app.dialects import NATIVE, Dialect
 from app.errors import Unauthorized
 from app.ids import new_id
+from app.services.encryption import set_encryption
 from app.state import State
 from graph.errors import Conflict
 from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyDirectory, KeyRepository
@@ -36,7 +37,11 @@ def make_key(
     key, id = dialect.new_key(), new_id()
     if not namespace:
         namespace = f"{dialect.name}-{id}" if dialect.own_namespace else dialect.namespace or FIRST_NAMESPACE
-    return key, repository.create(namespace, only_new=only_new, **_properties(id, key, pepper, body, dialect))
+    row = repository.create(namespace, only_new=only_new, **_properties(id, key, pepper, body, dialect))
+    if dialect.encryption:
+        # Before anybody has the key: nothing that it stores is ever in clear.
+        set_encryption(repository.graph, repository.account, namespace, dialect.encryption)
+    return key, row
 
 
 def key_for(

@@ -15,10 +15,11 @@ from typing import cast
 
 import structlog
 
-from app.services.extract import EntityType, KnownHit, KnownNames
+from app.services.extract import EntityType, KnownHit, KnownNames, name_key
 from graph.driver import Graph
 from graph.entity_names import EntityNameRepository
 from graph.errors import GraphError
+from graph.sealing import DIGEST
 
 log = structlog.get_logger()
 
@@ -204,10 +205,12 @@ def _look(held: Held) -> None:
 
 def _rows(found: Iterable[list[str]]) -> Iterable[NameRow]:
     seen = set()
-    for key, spelling, own_key, own_name, entity_type, id in found:
+    for key, spelling, own, own_name, entity_type, id in found:
         kind = cast(EntityType, entity_type)
+        # Of an encrypted tenant there are digests.
+        own_key = name_key(own_name) or own_name.casefold() if own.startswith(DIGEST) else own
         if id not in seen:
             seen.add(id)
             yield own_key, own_name, kind, id
-        if key != own_key:
+        if key != own:
             yield own_key, spelling, kind, id

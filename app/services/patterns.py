@@ -9,12 +9,12 @@ from app.answers import merged
 from app.auth import Principal
 from app.ids import new_id
 from app.schemas.tags import tag_keys
-from app.services.remember import shown_name
 from app.services.searchable import Finder, joined, least, standing
 from app.state import State
 from graph.driver import Transaction
 from graph.errors import Unavailable
 from graph.labels import NONE
+from graph.naming import shown_name
 from graph.patterns import PatternRepository
 from graph.records import vector
 from graph.repository import differing

@@ -7,7 +7,7 @@ from app.auth import Principal
 from app.schemas.decisions import DecisionCheck
 from app.schemas.search import SearchIn
 from app.services.decisions import check
-from app.services.recall import search
+from app.services.recall.search import search
 from app.state import State
 from graph.project_links import ProjectLinkRepository, Start
 from graph.projects import ProjectRepository

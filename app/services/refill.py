@@ -70,7 +70,7 @@ class Filler:
             yield rows
 
     def _write(self, owner: Owner, label: str, rows: Sequence[Row]) -> int:
-        plain = [{name: row[name] for name in ("id", "content", "embedding")} for row in rows]
+        plain = [{name: row[name] for name in ("id", "said", "embedding")} for row in rows]
 
         def work(tx: Transaction) -> int:
             took = RefillRepository(self.graph, owner, tx, self.slot).fill(label, plain)

@@ -27,6 +27,7 @@ from graph.labels import NEVER, NONE, scope_token
 from graph.memories import MemoryRepository
 from graph.memory_history import MemoryHistoryRepository
 from graph.memory_windows import MemoryWindowRepository
+from graph.naming import shown_name
 from graph.projects import ProjectRepository
 from graph.queue import MEMORIES
 from graph.records import vector as packed
@@ -315,14 +316,6 @@ def expiry(body: dict[str, Any], now: int) -> int:
     if "ttl_seconds" in body:
         return min(now + int(1000 * body["ttl_seconds"]), NEVER)
     return int(body.get("expires_at", NEVER))
-
-
-def shown_name(text: str, visibility: str) -> str:
-    """Return what Neo4j Browser shows on the node: the first words, never of confidential text."""
-    if visibility == "confidential":
-        return "(confidential)"
-    words = " ".join(text.split())
-    return words if len(words) <= 48 else words[:47].rsplit(" ", 1)[0] + "…"
 
 
 def date_words(ms: int | None) -> str:

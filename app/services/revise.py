@@ -16,7 +16,6 @@ from app.services.remember import (
     job,
     link,
     salience,
-    shown_name,
     tier_of,
     window_row,
 )
@@ -28,7 +27,9 @@ from graph.labels import NONE
 from graph.memories import MemoryRepository
 from graph.memory_changes import KEPT, MemoryChangeRepository
 from graph.memory_windows import MemoryWindowRepository
+from graph.naming import shown_name
 from graph.records import Row, vector
+from graph.sealing import CONFIDENTIAL
 
 PLAIN = ("memory_type", "importance", "tier", "visibility", "title", "occurred_at", "expires_at")
 
@@ -56,6 +57,7 @@ def revise(
     known = parts.names.of(parts.graph, caller.tenant)
     by_model = content is not None and parts.extractors.of(parts, caller).method != "rules"
     refined, further = job(EXTRACT), job(WINDOWS)
+    sealing = MemoryRepository(parts.graph, caller).mode == CONFIDENTIAL
 
     def work(tx: Transaction) -> None:
         memories = MemoryRepository(parts.graph, caller, tx, parts.space.slot)
@@ -66,12 +68,13 @@ def revise(
         changes = _changes(asked, before) | {"updated_at": now}
         if content is None or vectors is None or content == before["content"]:
             if fields := keep(tx, before, changes, now):
-                memories.update(id, changes, changed=fields)
+                memories.update(id, _seen(before, changes, sealing), changed=fields)
         else:
             fields = keep(tx, before, changes, now, version_id)
-            say(tx, content, vectors, before, changes, fields)
+            say(tx, content, vectors, before, _seen(before, changes, sealing), fields)
         if changes.keys() & {"visibility", "expires_at"}:
             memories.share_with_versions(id)
+            memories.seal_parts(id, str(changes.get("visibility", before["visibility"])))
 
     def keep(tx: Transaction, before: Row, changes: Row, now: int, replaced: str = NONE) -> list[str]:
         fields = ["content"] if replaced else []
@@ -113,6 +116,15 @@ def revise(
             JobRepository(parts.graph, caller, tx).create([{**each, "memory_id": id} for each in jobs])
 
     parts.graph.transaction(work)
+
+
+def _seen(before: Row, changes: Row, sealing: bool) -> Row:
+    """Return changes with all that is sealed or not by who may see it, where confidential memories are sealed."""
+    if not sealing:
+        return changes
+    seen = changes.get("visibility", before["visibility"])
+    texts = ("content", "title", "metadata") if seen != before["visibility"] else ()
+    return {**{name: before[name] for name in texts}, **changes, "visibility": seen}
 
 
 def _changes(body: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

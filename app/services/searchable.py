@@ -7,10 +7,10 @@ from typing import Any
 from app.auth import Principal
 from app.services.recall import lucene, question
 from app.services.recall.question import Question
-from app.services.remember import shown_name
 from app.state import State
 from graph.clock import now_ms
 from graph.labels import NEVER, NONE, scope_token
+from graph.naming import shown_name
 from graph.searchable import SearchableRepository
 
 # Measured with bge-small on decisions and questions about them: the power puts what answers at 0.3 and above, the

@@ -14,6 +14,7 @@
 | topics | 60 s | groups the entities of tenants where something was written |
 | unused_entities | 600 s | deletes entities of extraction that nothing mentions any more |
 | purge_events | 600 s | forgets events and the log of their deliveries that are too old |
+| seal | 5 s | encrypts anew what a namespace has, after its mode was changed or its key rotated |
 | usage_retention | 1 h | deletes audit entries and usage days that are too old |
 """
 
@@ -31,6 +32,7 @@ from app.workers import (
     purge_expired,
     purge_jobs,
     purge_trash,
+    seal,
     topics,
     unused_entities,
     usage_retention,
@@ -62,5 +64,6 @@ LOOPS = (
     Loop("topics", 60.0, topics.work),
     Loop("unused_entities", 600.0, unused_entities.work),
     Loop("purge_events", 600.0, purge_events.work),
+    Loop("seal", 5.0, seal.work),
     Loop("usage_retention", 3600.0, usage_retention.work),
 )

@@ -46,6 +46,9 @@ WITHOUT_TENANT = {
     },
     "graph.trash.EXPIRED": "the purge works for every tenant and hands each tenant on",
     "graph.trash.EXPIRED_LINKS": "what is too old goes, whosever it is",
+    "graph.data_keys.BY_ID": "what is sealed names its key by an id that is unique over all tenants",
+    "graph.data_keys.WRAPPED": "another master key wraps the keys of all tenants; each is written as its tenant's",
+    "graph.data_keys.SECRETS": "another master key seals the secrets of all tenants; each is written as its tenant's",
     "graph.erasures.DUE": "the worker goes on with erasures of every tenant and hands each tenant on",
     "graph.imports.FORGOTTEN": "pieces of files that nobody reads are forgotten, whosever they are",
     "graph.memories.EXPIRED": "the purge works for every tenant and hands each memory's tenant on",
@@ -60,6 +63,7 @@ KEYED_OTHERWISE = {
     "graph.keys.ADMINS": "keys belong to an account",
     "graph.keys.UPDATE": "keys belong to an account",
     "graph.keys.ROTATE": "keys belong to an account",
+    "graph.data_keys.BY_ID": "a data key by its id, unique over all tenants",
     "graph.usage.ADD": "a key by its id, unique over all tenants; the usage day by its tenant",
     "graph.usage.KEYS_USED": "a key by its id, unique over all tenants",
 }

@@ -14,7 +14,7 @@ from app.services.transfer.export import Export
 from app.state import State
 from graph.driver import Connection
 from tests.callers import Caller
-from tests.conftest import PEPPER
+from tests.conftest import MASTER_KEY, PEPPER
 from tests.transfer.conftest import contents, same
 
 Run = Callable[..., Result]
@@ -26,7 +26,7 @@ def run(connection: Connection, tmp_path: Path) -> Run:
     environment = {
         "NEO4J_URI": connection.uri, "NEO4J_USER": connection.user, "NEO4J_PASSWORD": connection.password,
         "LOCI_HOME": str(tmp_path / "home"), "LOCI_KEY_PEPPER": PEPPER, "LOCI_EMBEDDER": "hashing",
-        "LOCI_ENVIRONMENT": "test",
+        "LOCI_ENVIRONMENT": "test", "LOCI_MASTER_KEY": MASTER_KEY,
     }  # fmt: skip
 
     def call(caller: Caller, *arguments: str) -> Result:

@@ -163,7 +163,8 @@ class TestInterrupted:
 
         def dies(count: int) -> None:
             done.append(count)
-            if len(done) % 9 == 0:
+            # Not for ever: one that dies at its very end has nothing to go on from, and begins anew.
+            if len(done) % 9 == 0 and runs < 6:
                 raise KeyboardInterrupt
 
         runs = 0

@@ -8,13 +8,17 @@ import orjson
 
 from app.clock import iso, now_ms
 from app.ids import new_id
+from app.services.entities import entity_key
+from app.services.readable import readable
 from app.services.transfer.form import FORMAT, LINKS, NODES, Place, chained, line, packed
+from app.services.transfer.sealed import sealing_of
 from graph.driver import Graph
 from graph.labels import LINKS as KINDS
 from graph.labels import TRANSFERRED, Link, scope_token
 from graph.migrations import Space
 from graph.records import Row
 from graph.repository import Tenanted
+from graph.sealing import DIGEST
 from graph.transfer import TransferRepository
 
 STRETCH = 200
@@ -33,12 +37,14 @@ class Export:
     """An export of one tenant. Without `vectors`, whoever imports it makes them anew.
 
     What others write meanwhile may be in it or not; what hangs on something that is not in it is left out when it is
-    imported. Nothing is announced and nothing changes.
+    imported. Nothing is announced and nothing changes. What an encrypted tenant says is sealed line by line
+    (`app.services.transfer.sealed`).
     """
 
     def __init__(self, graph: Graph, caller: Tenanted, space: Space, *, vectors: bool = False) -> None:
         self.space, self.vectors = space, vectors
         self.source = scope_token("tenant", caller.tenant)
+        self.seal = sealing_of(graph, caller)
         self.repository = TransferRepository(graph, caller, slot=space.slot)
         # Windows follow from text and model: without vectors there is nothing in them.
         self.labels = [label for label in TRANSFERRED if vectors or label != "MemoryWindow"]
@@ -46,7 +52,7 @@ class Export:
     def header(self, namespace: str) -> dict[str, Any]:
         """Return the first line: what this is, and how many nodes there are of each label as it begins."""
         counts = self.repository.counts()
-        return {
+        header: dict[str, Any] = {
             "loci": "export",
             "format": FORMAT,
             "id": new_id(),
@@ -57,6 +63,7 @@ class Export:
             "embedder": {"identity": self.space.identity, "dimensions": self.space.dimensions},
             "counts": {label: counts[label] for label in self.labels},
         }
+        return header if self.seal is None else {**header, "sealed_by": self.seal.key_id}
 
     def stretches(self, header: dict[str, Any] | None, place: Place | None = None) -> Iterator[Exported]:
         """Yield all lines from the header, or those that come after `place`, up to the closing one."""
@@ -93,7 +100,7 @@ class Export:
             if not seen:
                 return
             at.after = last
-            body = b"".join(map(line, rows))
+            body = b"".join(map(line, rows if self.seal is None else map(self.seal.closed, rows)))
             at.lines += len(rows)
             at.digest = chained(at.digest, body)
             yield Exported(body + self._mark(at), seen)
@@ -108,7 +115,8 @@ class Export:
         found = self.repository.nodes(at.label, at.after, STRETCH, vectors=self.vectors)
         rows = []
         for row in found:
-            told = {"node": at.label, "props": row["props"]}
+            # What is told of a name has to be so where it is imported.
+            told = {"node": at.label, "props": row["props"] | readable(at.label, row["props"])}
             if row.get("of"):
                 told["of"] = row["of"]
             if row["searchable"]:
@@ -123,7 +131,8 @@ class Export:
         found = self.repository.links(at.label, at.after, STRETCH)
         rows = []
         for row in found:
-            told = [self._link(at.label, row["key"], each) for each in row["links"]]
+            key = entity_key(row["name"]) if row["key"].startswith(DIGEST) else row["key"]
+            told = [self._link(at.label, key, each) for each in row["links"]]
             rows += sorted((each for each in told if each), key=orjson.dumps)
         at.links.update(row["relationship"] for row in rows)
         return rows, found[-1]["key"] if found else "", len(found)

@@ -16,6 +16,8 @@ from app.services import memory_windows
 from app.services.remember import EMBED, job, scope_tokens, window_row
 from app.services.transfer.form import LONGEST_LINE, LONGEST_STRETCH, TransferError, chained, place_of
 from app.services.transfer.lines import Header, Node, Relationship, begun, node, read, relationship
+from app.services.transfer.sealed import Lines as Sealing
+from app.services.transfer.sealed import sealing_by
 from app.state import State
 from graph.driver import Transaction
 from graph.errors import Conflict
@@ -71,6 +73,7 @@ class Import:
         self.repository = TransferRepository(parts.graph, caller, slot=parts.space.slot)
         self.report = Report()
         self.number, self.digest, self.said = 1, "", 0
+        self.seal: Sealing | None = None
 
     def run(self) -> Report:
         """Import everything and return what became of it.
@@ -155,11 +158,18 @@ class Import:
             self._link(links[at : at + LINKS_AT_ONCE])
 
     def _read(self, number: int, told: dict[str, Any]) -> Node | Relationship:
+        if "sealed" in told:
+            told = self._opened(number, told["sealed"])
         if "node" in told:
             return node(number, told, self.header)
         if "relationship" in told:
             return relationship(number, told)
         raise TransferError(number, "", "must be a `node`, a `relationship` or a `mark`")
+
+    def _opened(self, number: int, sealed: Any) -> dict[str, Any]:
+        if self.seal is None:
+            self.seal = sealing_by(self.parts.graph, self.caller, self.header.sealed_by)
+        return self.seal.opened(number, sealed)
 
     def _end(self, told: Any, lines: Lines) -> None:
         if lines or not isinstance(told, dict) or told.get("sha256") != self.digest:

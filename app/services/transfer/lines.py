@@ -66,13 +66,14 @@ SHOWN = {str: "a text", int: "a whole number", float: "a number", bool: "true or
 
 @dataclass(frozen=True)
 class Header:
-    """What the first line says."""
+    """What the first line says; `sealed_by` names the key of an encrypted export."""
 
     id: str
     vectors: bool
     identity: str
     dimensions: int
     counts: Mapping[str, int]
+    sealed_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,11 @@ def begun(text: bytes) -> Header:
         raise TransferError(1, "embedder.dimensions", "must be a whole number, and `vectors` true or false")
     if not isinstance(counts, dict) or any(type(count) is not int for count in counts.values()):
         raise TransferError(1, "counts", "must be numbers by label")
-    return Header(told["id"].lower(), told["vectors"], embedder["identity"], embedder["dimensions"], counts)
+    sealed_by = told.get("sealed_by", "")
+    if not isinstance(sealed_by, str):
+        raise TransferError(1, "sealed_by", "must be a text")
+    said = (told["id"].lower(), told["vectors"], embedder["identity"], embedder["dimensions"], counts, sealed_by)
+    return Header(*said)
 
 
 def node(number: int, told: dict[str, Any], of: Header) -> Node:

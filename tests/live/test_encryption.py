@@ -1,0 +1,169 @@
+"""An encrypted namespace of a whole server: its words are in no file, its keys are changed while it serves, and another
+master key is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.compat.azen import API as AZEN
+from app.crypto import Vault
+from app.services.encryption import Encryption, key_of
+from graph.data_keys import WRAPPED
+from graph.driver import Connection, Graph
+from graph.sealing import is_envelope
+from tests.live.server import Live, running, start
+
+pytestmark = pytest.mark.slow
+
+MARK = "zyxomarkerqv"
+TEXT = f"Priya {MARK.title()} moved the Billing Service from Oracle to PostgreSQL in Lisbon"
+# A slow machine is not what is looked at.
+PATIENCE = 120
+SETTINGS = {"LOCI_TRASH_DAYS": "7"}
+VALUES = "CYPHER 25 MATCH (n) WHERE n.tenant IS NOT NULL RETURN n {.*, embedding: null} AS props"
+
+
+def holding(folder: Path) -> list[str]:
+    """Return the files below a folder that hold the word, by their paths in it."""
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    return sorted(str(path.relative_to(folder)) for path in files if MARK.encode() in path.read_bytes().lower())
+
+
+def master_key(live: Live) -> str:
+    return (live.home / "secrets" / "master-key").read_text().strip()
+
+
+@contextmanager
+def keys_of(live: Live) -> Iterator[Encryption]:
+    """The keys of a running server's database, seen from outside of it."""
+    found = live.credentials
+    graph = Graph(Connection(found["neo4j_bolt_url"], found["neo4j_user"], found["neo4j_password"]))
+    graph.cipher = encryption = Encryption(graph, Vault(master_key(live)))
+    yield encryption
+    graph.close()
+
+
+def used(encryption: Encryption) -> set[str]:
+    """Return the ids of the data keys that anything is sealed with."""
+    values = [value for row in encryption.stored.read(VALUES) for value in row["props"].values()]
+    return {key_of(value) for value in values if is_envelope(value)}
+
+
+def loci(live: Live, *words: str) -> str:
+    """Run a command beside a server and return what it printed."""
+    environment = {**os.environ, **SETTINGS, "LOCI_HOME": str(live.home)}
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fill(client: httpx2.Client) -> str:
+    """Store the word in all the ways there are, some of it in the trash; return the id of a memory that stays."""
+
+    def post(path: str, **body: Any) -> dict[str, Any]:
+        found: dict[str, Any] = client.post(path, json=body).raise_for_status().json()
+        return found
+
+    session = post("/v1/sessions", title=f"About {MARK}", metadata={"said": MARK})["id"]
+    given = {"agent_id": "iris", "session_id": session, "metadata": {"said": MARK}, "title": f"What {MARK} did"}
+    ids = [post("/v1/memories", content=f"{TEXT}, the {number}. time", **given)["id"] for number in range(4)]
+    post("/v2/memories", content=f"{TEXT}, later", agent_id="iris")
+    client.put(f"/v1/memories/{ids[1]}", json={"content": f"{MARK} was corrected"}).raise_for_status()
+    client.delete(f"/v1/memories/{ids[2]}").raise_for_status()
+    client.put(f"/v1/sessions/{session}/end", json={"summary": f"{MARK} is done"}).raise_for_status()
+    person = post("/v1/entities", name=f"Dr {MARK.title()}", entity_type="person", metadata={"said": MARK})["id"]
+    post(f"/v1/entities/{person}/aliases", alias=f"{MARK.title()} the First")
+    post("/v1/decisions", title=f"Keep {MARK}", rationale=f"{MARK} said so", memory_ids=[ids[0]])
+    post("/v1/patterns", title=f"Ask {MARK}", description=f"{MARK} knows")
+    assert client.get("/v1/entities", params={"q": MARK}).raise_for_status().json()["data"]
+    post("/v1/memories", content="Nobody eats lunch at noon on Fridays", agent_id="iris")
+    return str(ids[0])
+
+
+def asked(client: httpx2.Client) -> list[str]:
+    """Ask for what the word was stored with, in other words."""
+    body = {"query": "Who migrated the invoicing system off its old database?", "limit": 5}
+    return [
+        hit["memory"]["content"]
+        for hit in client.post("/v1/memories/search", json=body).raise_for_status().json()["data"]
+    ]
+
+
+class Traffic(threading.Thread):
+    """Somebody who reads and writes without a pause; `faults` holds every answer that was not as it should be."""
+
+    def __init__(self, client: httpx2.Client, id: str) -> None:
+        super().__init__(daemon=True)
+        self.client, self.id = client, id
+        self.faults: list[str] = []
+        self.written: list[str] = []
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.05):
+            read = self.client.get(f"/v1/memories/{self.id}")
+            if read.status_code != 200 or not read.json()["content"].startswith(TEXT):
+                self.faults.append(read.text)
+            body = {"content": f"{TEXT} while keys change, {len(self.written)}", "agent_id": "iris"}
+            made = self.client.post("/v1/memories", json=body)
+            if made.status_code != 201:
+                self.faults.append(made.text)
+            else:
+                self.written.append(made.json()["id"])
+
+
+def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> None:
+    dump, home = tmp_path / "export.jsonl", tmp_path / "home"
+    with running(home, **SETTINGS) as live:
+        with live.client() as admin:
+            key = str(admin.post("/v1/keys", json={"dialect": "azen"}).raise_for_status().json()["key"])
+        with keys_of(live) as encryption, live.client(key) as client:
+            client.timeout = PATIENCE
+            id = fill(client)
+            azen = {"text": f"{TEXT}, said through Azen", "metadata": {"said": MARK}}
+            said = {"azen-api-key": key}
+            httpx2.post(live.base_url + AZEN + "/memory", json=azen, headers=said, timeout=PATIENCE).raise_for_status()
+            assert TEXT in asked(client)[0]
+            old_keys, old_master = used(encryption), encryption.vault.key_id
+            assert old_keys
+            with live.client(key) as another:
+                another.timeout = PATIENCE
+                traffic = Traffic(another, id)
+                traffic.start()
+                loci(live, "encryption", "rotate-data", "--namespace", "azen")
+                loci(live, "encryption", "rotate-master")
+                traffic.over.set()
+                traffic.join()
+            assert traffic.faults == []
+            assert len(traffic.written) > 3
+            assert used(encryption).isdisjoint(old_keys)
+            wrapped = [row["wrapped"] for row in encryption.stored.read(WRAPPED, after="", limit=1000)]
+            assert wrapped
+            assert [one for one in wrapped if f".{old_master}." in one] == []
+            for each in [id, *traffic.written]:
+                assert TEXT in client.get(f"/v1/memories/{each}").raise_for_status().json()["content"]
+            assert client.get("/v1/events", params={"from": "oldest"}).raise_for_status().json()["data"]
+            assert "sealed with another: 0" in loci(live, "encryption", "status")
+        loci(live, "export", str(dump), "--namespace", "azen")
+        assert not (home / "secrets" / "master-key.former").exists()
+    assert MARK not in dump.read_text().lower()
+    assert holding(home / "neo4j") == []
+    assert holding(home / "logs") == []
+    assert MARK not in (home / "serve.log").read_text().lower()
+    with pytest.raises(AssertionError, match="another master key") as raised:
+        start(home, **SETTINGS, LOCI_MASTER_KEY="ab" * 32)
+    assert "secrets/master-key" in str(raised.value)
+    with running(home, **SETTINGS) as live, live.client(key) as client:
+        assert TEXT in client.get(f"/v1/memories/{id}").raise_for_status().json()["content"]
