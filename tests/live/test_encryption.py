@@ -124,6 +124,8 @@ class Traffic(threading.Thread):
                 self.written.append(made.json()["id"])
 
 
+# Servers may go on as before for 35 seconds, and all is read twice.
+@pytest.mark.timeout(900)
 def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> None:
     dump, home = tmp_path / "export.jsonl", tmp_path / "home"
     with running(home, **SETTINGS) as live:
@@ -162,8 +164,18 @@ def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> N
     assert holding(home / "neo4j") == []
     assert holding(home / "logs") == []
     assert MARK not in (home / "serve.log").read_text().lower()
+
+
+def test_another_master_key_is_refused_at_the_start(tmp_path: Path) -> None:
+    settings = {"LOCI_EMBEDDER": "hashing", "LOCI_ENVIRONMENT": "test", "LOCI_ENCRYPTION": "all"}
+    home = tmp_path / "home"
+    body = {"content": TEXT, "agent_id": "iris"}
+    with running(home, **settings) as live, live.client() as client:
+        id = client.post("/v1/memories", json=body).raise_for_status().json()["id"]
+        assert MARK not in (home / "serve.log").read_text().lower()
+    assert holding(home / "neo4j") == []
     with pytest.raises(AssertionError, match="another master key") as raised:
-        start(home, **SETTINGS, LOCI_MASTER_KEY="ab" * 32)
+        start(home, **settings, LOCI_MASTER_KEY="ab" * 32)
     assert "secrets/master-key" in str(raised.value)
-    with running(home, **SETTINGS) as live, live.client(key) as client:
-        assert TEXT in client.get(f"/v1/memories/{id}").raise_for_status().json()["content"]
+    with running(home, **settings) as live, live.client() as client:
+        assert client.get(f"/v1/memories/{id}").raise_for_status().json()["content"] == TEXT
