@@ -43,14 +43,16 @@ def vault(settings: Settings) -> Vault:
     return vault_of(settings)
 
 
-def encrypted(settings: Settings, graph: Graph) -> Encryption:
+def encrypted(settings: Settings, graph: Graph, *, serving: bool = False) -> Encryption:
     """Let a graph seal and open texts as the settings and its tenants ask for; return what holds the keys.
+
+    `serving` says that these are the settings of the server, by which commands beside it go.
 
     Raises:
         Unsupported: the database was made with another master key.
     """
     made = Encryption(graph, vault(settings), settings.encryption)
-    made.check()
+    made.check(serving=serving)
     graph.cipher = made
     return made
 
@@ -115,15 +117,15 @@ def embedder_options(settings: Settings) -> EmbedderOptions:
     )
 
 
-def prepare(settings: Settings, graph: Graph, model: Embedder) -> None:
-    """Check the server's version, migrate the schema and record the embedder.
+def prepare(settings: Settings, graph: Graph, model: Embedder, *, serving: bool = False) -> None:
+    """Check the server's version, migrate the schema and record the embedder; `serving` as in `encrypted`.
 
     Raises:
         Unsupported: the version, the schema or the stored vectors are not ones to work on.
     """
     graph.check_version()
     migrate(graph)
-    encrypted(settings, graph)
+    encrypted(settings, graph, serving=serving)
     ensure_space(graph, model.identity, model.dimensions, settings.analyzer)
 
 

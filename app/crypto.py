@@ -79,6 +79,10 @@ class Vault:
         """Names the key that seals, without telling anything of it: so a wrong key is told apart from damage."""
         return self._master.id
 
+    def knows(self, key_id: str) -> bool:
+        """Tell whether a master key is here, by its name."""
+        return key_id in self._known
+
     def refresh(self) -> None:
         """Take the master keys as they are now."""
         if self._renew is not None:

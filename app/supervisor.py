@@ -90,7 +90,7 @@ class Supervisor:
             known["neo4j_browser_url"] = server.browser_url
         graph = Graph(connection(settings))
         model = embedder_in_force(settings, graph, progress)
-        prepare(settings, graph, model)
+        prepare(settings, graph, model, serving=True)
         key = make_first_key(KeyDirectory(graph), pepper(settings), ALL_SCOPES)
         graph.close()
         # Before anything else can fail: the database keeps only the key's digest.

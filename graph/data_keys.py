@@ -70,7 +70,6 @@ RESEAL_WEBHOOK = "CYPHER 25 MATCH (n:Webhook {tenant: $tenant, id: $id}) WHERE n
 RESEAL_EXTRACTION = (
     "CYPHER 25 MATCH (n:ExtractionKey {tenant: $tenant, id: $id}) WHERE n[$prop] = $was SET n[$prop] = $sealed"
 )
-ENCRYPTED = "CYPHER 25 MATCH (t:Tenant) WHERE t.encryption > '' RETURN t.id AS id, t.encryption AS mode"
 MODE = "CYPHER 25 MATCH (t:Tenant {id: $tenant}) RETURN coalesce(t.encryption, '') AS mode"
 # `seal_from` says since when something in a tenant is to be sealed anew (`graph.sealed`); a worker looks for it.
 SET_MODE = """
@@ -85,13 +84,15 @@ RETURN t.id AS id, changed
 CHECK = """
 CYPHER 25
 OPTIONAL MATCH (v:SchemaVersion {name: 'master'})
-RETURN v.sealed AS sealed, coalesce(v.signers, []) AS signers
+RETURN v.sealed AS sealed, coalesce(v.signers, []) AS signers, coalesce(v.setting, '') AS setting
 """
+# LOCI_ENCRYPTION of the server that was started last.
+KEEP_SETTING = "CYPHER 25 MATCH (v:SchemaVersion {name: 'master'}) SET v.setting = $setting"
 KEEP_CHECK = """
 CYPHER 25
 MERGE (v:SchemaVersion {name: 'master'})
 ON CREATE SET v.sealed = $sealed, v.signers = []
-RETURN v.sealed AS sealed, v.signers AS signers
+RETURN v.sealed AS sealed, v.signers AS signers, coalesce(v.setting, '') AS setting
 """
 SET_CHECK = """
 CYPHER 25

@@ -187,7 +187,8 @@ def _told(cipher: sealing.Cipher | None, run: Callable[[Any], Any], parameters: 
         return rows(run(parameters))
     met: list[bytes] = []
     found = rows(run(sealing.closed(cipher, parameters)), met)
-    return [sealing.opened(cipher, row) for row in found] if met else found
+    tenant = str(parameters.get("tenant") or "")
+    return [sealing.opened(cipher, row, tenant) for row in found] if met else found
 
 
 def _passes(cause: BaseException | None) -> bool:

@@ -30,7 +30,7 @@ CREATE = (
     """
 CYPHER 25
 MERGE (t:Tenant {account: $account, namespace: $namespace})
-ON CREATE SET t.id = $tenant_id, t.created_at = $now, t.name = $namespace
+ON CREATE SET t.id = $tenant_id, t.created_at = $now, t.name = $namespace, t.encryption = $encryption
 CREATE (k:ApiKey {id: $id, account: $account, digest: $digest, name: $name, key_prefix: $key_prefix, scopes: $scopes,
   dialect: $dialect, created_at: $now, updated_at: $now, version: 1, expires_at: $expires_at,
   daily_spend_limit_usd: $daily_spend_limit_usd, monthly_spend_limit_usd: $monthly_spend_limit_usd})
@@ -284,7 +284,8 @@ class KeyRepository:
 
 
 def _created(tx: Transaction, **key: Any) -> Row:
-    row = tx.run(CREATE, now=now_ms(), **key)[0]
+    # A namespace is encrypted from its first moment on: whoever meets it never takes it for a plain one.
+    row = tx.run(CREATE, now=now_ms(), **{"encryption": "", **key})[0]
     _tell(tx, happened("key.created", row), row)
     return row
 

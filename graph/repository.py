@@ -9,7 +9,7 @@ from graph.driver import Graph, Transaction
 from graph.errors import Conflict, NotFound
 from graph.outbox import Happened
 from graph.records import Row
-from graph.sealing import ALL, DIGEST, OFF
+from graph.sealing import ALL, OFF, is_digest
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class Repository:
     def digested(self, text: str) -> str:
         """Return what is stored where a name is looked up: of an encrypted tenant its digest, else the text."""
         cipher = self.graph.cipher
-        return text if cipher is None or not self.seals or text.startswith(DIGEST) else cipher.digest(self.tenant, text)
+        return text if cipher is None or not self.seals or is_digest(text) else cipher.digest(self.tenant, text)
 
     @property
     def mode(self) -> str:

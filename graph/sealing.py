@@ -9,6 +9,7 @@ What is sealed is told by the names of parameters and properties (`TEXTS`), in e
 that is added later is sealed as soon as it uses one of them.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +20,7 @@ OFF, CONFIDENTIAL, ALL = "", "confidential", "all"
 # Every envelope begins with this, and every digest with that: what is a digest already is not digested again.
 MAGIC = b"\xc5LS1"
 DIGEST = "hmac:"
+DIGESTED = re.compile("hmac:[0-9a-f]{64}")
 # What Neo4j Browser shows on a node whose name is made of its text.
 NAMELESS = "(encrypted)"
 
@@ -81,6 +83,11 @@ class Cipher(Protocol):
     def digest(self, tenant: str, text: str) -> str:
         """Return the keyed digest by which a text is looked up in a tenant, DIGEST before it."""
         ...
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether a text is a digest already: one of a client that only begins like it is not."""
+    return DIGESTED.fullmatch(text) is not None
 
 
 def is_envelope(value: Any) -> bool:
@@ -147,7 +154,7 @@ class Closing:
         return made
 
     def _digest(self, text: str) -> str:
-        return text if text.startswith(DIGEST) else self.cipher.digest(self.tenant, text)
+        return text if is_digest(text) else self.cipher.digest(self.tenant, text)
 
 
 def sealed_names(mode: str, given: Mapping[str, Any]) -> frozenset[str]:
@@ -186,31 +193,33 @@ def node_of(given: Mapping[str, Any], around: str) -> str:
     return next((value for name in NODES if isinstance(value := given.get(name), str) and value), around)
 
 
-def opened(cipher: Cipher, value: Any) -> Any:
-    """Return rows, or a part of them, with every sealed value in clear.
+def opened(cipher: Cipher, value: Any, tenant: str = "") -> Any:
+    """Return rows, or a part of them, with every sealed value in clear; `tenant` is whose the statement was, "" where
+    it was nobody's.
 
     Raises:
-        Unreadable: one cannot be opened here, or stands on another node than it was sealed for.
+        Unreadable: one cannot be opened here, or stands elsewhere than it was sealed for.
     """
     if isinstance(value, dict):
-        made = {name: _checked(cipher, each, value) if _is_bytes(each) else opened(cipher, each)
+        made = {name: _checked(cipher, each, value, tenant) if _is_bytes(each) else opened(cipher, each, tenant)
                 for name, each in value.items()}  # fmt: skip
         for name, order in ORDERED.items():
             if isinstance(found := made.get(name), list) and found != value[name]:
                 found.sort(key=order)
         return made
     if isinstance(value, list):
-        return [opened(cipher, each) for each in value]
-    return cipher.open(bytes(value)).value if is_envelope(value) else value
+        return [opened(cipher, each, tenant) for each in value]
+    return _checked(cipher, value, {}, tenant) if is_envelope(value) else value
 
 
-def _checked(cipher: Cipher, value: bytes, beside: Row) -> Any:
+def _checked(cipher: Cipher, value: bytes, beside: Row, asked: str) -> Any:
     if not is_envelope(value):
         return value
     found = cipher.open(bytes(value))
     ids = [beside[name] for name in OWN if name in beside]
     tenant = beside.get("tenant", found.tenant)
-    if (found.node and ids and found.node not in ids) or tenant not in (found.tenant, None):
+    moved = tenant not in (found.tenant, None) or asked not in (found.tenant, "")
+    if moved or (found.node and ids and found.node not in ids):
         raise Unreadable("A stored text was moved here from elsewhere")
     return found.value
 

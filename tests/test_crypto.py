@@ -126,8 +126,18 @@ class TestMasterKey:
         assert second != first
         assert list(master_keys(settings)) == [second, first]
         assert (tmp_path / "secrets" / "master-key.former").stat().st_mode & 0o777 == 0o600
+        home.replace_master_key()
+        assert list(master_keys(settings)) == [second, first], "a replacement under way is not replaced"
         home.drop_former_master_key()
         assert list(master_keys(settings)) == [second]
+
+    def test_a_replacement_that_died_half_way_is_made_again(self, tmp_path: Path) -> None:
+        home = Home(tmp_path)
+        first = home.master_key()
+        (tmp_path / "secrets" / "master-key.former").write_text(first + "\n")
+        home.replace_master_key()
+        assert home.master_key() != first
+        assert home.former_master_key() == first
 
     def test_a_command_prints_it(self, tmp_path: Path) -> None:
         settings = Settings(home=str(tmp_path), master_key_command=f"echo {KEY.upper()}", master_key_former=OTHER)

@@ -8,7 +8,7 @@ import click
 from app.cli.common import settings_and_graph, stoppable
 from app.local.errors import LocalError
 from app.local.home import Home
-from app.services.encryption import FRESH_SECONDS, Encryption
+from app.services.encryption import Encryption
 from app.services.master_key import Rewrap
 from app.services.reseal import Reseal, settle_seconds
 from app.vault import FILE, SETTING, source_of
@@ -97,7 +97,7 @@ def rotate_master() -> None:
     click.get_current_context().call_on_close(graph.close)
     home, where = Home(settings.home_path), source_of(settings)
     cipher, _ = opened()
-    if where == FILE and home.former_master_key() is None:
+    if where == FILE:
         home.replace_master_key()
     elif where != FILE and not settings.master_key_former:
         named = "LOCI_MASTER_KEY" if where == SETTING else "what LOCI_MASTER_KEY_COMMAND prints"
@@ -107,9 +107,10 @@ def rotate_master() -> None:
     with stoppable(STOPPED):
         cipher.vault.refresh()
         done = Rewrap(cipher).run()
-        # A server may have sealed something with the former key a moment ago.
-        time.sleep(FRESH_SECONDS)
-        done += Rewrap(cipher).run()
+        # A server may have sealed something with the former key that it has not committed yet.
+        time.sleep(settle_seconds(cipher))
+        while Rewrap(cipher).left():
+            done += Rewrap(cipher).run()
         if where == FILE:
             home.drop_former_master_key()
     click.echo(f"Master key {cipher.vault.key_id} is in force; {done} things were sealed anew with it.")

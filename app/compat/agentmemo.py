@@ -231,7 +231,12 @@ def forget() -> Row:
     if "id" in asked:
         delete_memory(state(), principal(), wrote(form.stored_id(asked["id"])))
         return {"deleted": 1}
-    wanted = {"user_id": asked["user_id"], "agent_id": form.agent(asked.get("agent_id")), "dry_run": False}
+    wanted = {
+        "user_id": asked["user_id"],
+        "agent_id": form.agent(asked.get("agent_id")),
+        "dry_run": False,
+        "include_expired": True,
+    }
     gone = bulk_delete(state(), principal(), wanted)
     if gone["has_more"]:
         raise NotAvailable(f"{gone['deleted']} of {gone['matched']} are deleted so far; send this again")

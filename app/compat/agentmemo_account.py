@@ -3,18 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import request
-
 import app
 from app.auth import principal, require
 from app.clock import now_ms
 from app.compat import agentmemo_form as form
 from app.compat.agentmemo import DIALECT, base_url
 from app.compat.agentmemo_schemas import KeyWanted, SignUp, Usage
-from app.compat.frame import ANY_TYPE_PARSER, Blueprint, body_of, iso_ms, query_of, wrote
-from app.dialects import Plan
+from app.compat.frame import ANY_TYPE_PARSER, Blueprint, body_of, count_sign_up, iso_ms, query_of, wrote
 from app.errors import Forbidden
-from app.limits import spend
 from app.scopes import ANY
 from app.services.health import database_answers
 from app.services.keys import key_for, key_of
@@ -23,7 +19,6 @@ from app.state import state
 
 Row = dict[str, Any]
 
-SIGN_UPS = Plan("3/hour")
 DAY_MS = 86_400_000
 WINDOW_DAYS = 30
 blueprint = Blueprint("agentmemo account", __name__, prefix=DIALECT.prefix)
@@ -97,7 +92,7 @@ def sign_up() -> tuple[Row, int]:
     asked = body_of(SignUp, ANY_TYPE_PARSER)
     if not state().settings.signup:
         raise Forbidden("Nobody can sign up here: LOCI_SIGNUP is off; ask for a key, or make one with `loci keys`")
-    spend(SIGN_UPS, f"ip:{request.remote_addr}", "signup")
+    count_sign_up()
     key, row = key_for(state(), None, None, {**asked, "scopes": DIALECT.scopes}, DIALECT)
     return {
         "id": form.public_id(row["id"]),

@@ -8,9 +8,9 @@ import app
 from app.auth import PUBLIC, needed_scope
 from app.compat import agentmemo, agentmemo_account
 from app.compat.agentmemo import DIALECT, STORES, base_url
-from app.compat.agentmemo_account import SIGN_UPS, public
+from app.compat.agentmemo_account import public
 from app.compat.agentmemo_mcp import VERSION, told
-from app.compat.frame import only
+from app.compat.frame import SIGN_UPS, only
 from app.state import state
 
 Row = dict[str, Any]

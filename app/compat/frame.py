@@ -14,7 +14,9 @@ import marshmallow as ma
 from flask import g, request
 from marshmallow import fields
 
+from app import limits
 from app.api import Parser
+from app.dialects import Plan
 
 
 class Blueprint(flask.Blueprint):
@@ -57,6 +59,19 @@ def wrote(id: str) -> str:
     """Return the id (a UUID) of what this request has written, for the audit log: answers name it in many ways."""
     g.written = id
     return id
+
+
+# What an address may sign up in an hour, where LOCI_SIGNUP lets anybody do that.
+SIGN_UPS = Plan("3/hour")
+
+
+def count_sign_up() -> None:
+    """Count that somebody without a key wants one.
+
+    Raises:
+        RateLimited: the address has had its share.
+    """
+    limits.spend(SIGN_UPS, f"ip:{request.remote_addr}", "signup")
 
 
 class Clamped(fields.Integer):

@@ -13,7 +13,7 @@ from app import limits
 from app.answers import memory_shown
 from app.api import without_vectors
 from app.auth import caller_if_any, principal
-from app.compat.frame import ANY_TYPE_PARSER, Blueprint, body_of, iso_ms, only, query_of, wrote
+from app.compat.frame import ANY_TYPE_PARSER, Blueprint, body_of, count_sign_up, iso_ms, only, query_of, wrote
 from app.compat.sendryx_schemas import ForgetIn, KeyIn, ListIn, SearchIn, StoreIn
 from app.dialects import Dialect, Plan, answer
 from app.embeddings import EmbedderError
@@ -157,6 +157,8 @@ def keys() -> dict[str, Any]:
     limits.spend(SENDRYX.plan, limits.caller(), "keys")
     if caller is None and not state().settings.signup:
         raise Unauthorized("Making a key needs one with the scope `admin`, as `X-API-Key`; see docs/compatibility.md")
+    if caller is None:
+        count_sign_up()
     if caller is not None and not allows(caller.scopes, "admin"):
         raise Forbidden("Making a key needs one with the scope `admin`")
     body = {**body_of(KeyIn, ANY_TYPE_PARSER), "scopes": SENDRYX.scopes}

@@ -80,12 +80,20 @@ class Home:
         return self._secret("master-key.former", lambda: "", 32)
 
     def replace_master_key(self) -> None:
-        """Make a new master key; the present one is kept as the former until `drop_former_master_key`."""
-        before = self.master_key()
+        """Make a new master key; the present one is kept as the former until `drop_former_master_key`.
+
+        Where a replacement is under way nothing happens: its former key is still needed.
+        """
+        self.master_key()
+        path, kept = self.secrets / "master-key", self.secrets / "master-key.former"
         with FileLock(self.secrets / ".lock"):
+            before = path.read_text(encoding="utf-8").strip()
+            # Both are the same where a process died between the two writes.
+            if kept.exists() and kept.read_text(encoding="utf-8").strip() != before:
+                return
             # In this order: whoever reads between the two writes finds every key that is in use.
-            write_private(self.secrets / "master-key.former", before + "\n")
-            write_private(self.secrets / "master-key", secrets.token_hex(32) + "\n")
+            write_private(kept, before + "\n")
+            write_private(path, secrets.token_hex(32) + "\n")
 
     def drop_former_master_key(self) -> None:
         """Forget the master key before: nothing is sealed with it any more."""

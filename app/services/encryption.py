@@ -26,14 +26,17 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.clock import now_ms
-from app.crypto import SealBroken, Vault
+from app.crypto import VERSION as SEAL
+from app.crypto import SealBroken, Vault, sealed_by
 from graph.data_keys import (
     ACTIVE,
     BY_ID,
     CHECK,
-    ENCRYPTED,
     KEEP_CHECK,
+    KEEP_SETTING,
     LOOKUP,
+    MODE,
+    SECRETS,
     SET_MODE,
     DataKeyRepository,
 )  # fmt: skip
@@ -46,6 +49,8 @@ NONCE, KEY_ID, HEAD = 12, 8, 15
 FIELD = "data key"
 # What another process changes is known here after so long: modes of tenants, and which key seals.
 FRESH_SECONDS = 5.0
+MOST_MODES = 100_000
+SEALED = f"{SEAL}."
 STRENGTH = {OFF: 0, "off": 0, CONFIDENTIAL: 1, ALL: 2}
 REMEDY = (
     "Restore the master key it was made with: the file secrets/master-key of that LOCI_HOME, LOCI_MASTER_KEY, or what "
@@ -75,7 +80,6 @@ class Encryption:
         self._graph = graph
         self._lock = threading.Lock()
         self._modes: dict[str, tuple[str, float]] = {}
-        self._listed: tuple[dict[str, str], float] = ({}, 0.0)
         self._keys: dict[str, DataKey] = {}
         self._active: dict[str, tuple[DataKey, float]] = {}
         self._lookup: dict[str, DataKey] = {}
@@ -91,17 +95,20 @@ class Encryption:
             return ALL
         now = time.monotonic()
         noted = self._modes.get(tenant)
-        own = noted[0] if noted is not None and noted[1] > now else self._all_modes(now).get(tenant, OFF)
+        # Asked of each by itself: whoever meets one that was made a moment ago must not take it for a plain one.
+        own = noted[0] if noted is not None and noted[1] > now else self._read_mode(tenant)
         return own if STRENGTH[own] > STRENGTH[self.setting] else self.setting
 
     def note(self, tenant: str, mode: str) -> None:
         """Take a tenant's mode from whoever has just read it."""
         if self.setting != ALL:
+            if len(self._modes) >= MOST_MODES:
+                self._modes = {}
             self._modes[tenant] = (mode, time.monotonic() + FRESH_SECONDS)
 
     def forget(self) -> None:
         """Read modes and keys in force anew: somebody has just changed them."""
-        self._modes, self._active, self._listed = {}, {}, ({}, 0.0)
+        self._modes, self._active = {}, {}
 
     def seal(self, value: str | bytes, tenant: str, node: str, field: str) -> bytes:
         """Return a value as an envelope under the tenant's data key."""
@@ -165,8 +172,11 @@ class Encryption:
         id = secrets.token_bytes(KEY_ID).hex()
         return id, self.vault.seal(base64.b64encode(secrets.token_bytes(32)).decode(), tenant, id, FIELD)
 
-    def check(self) -> list[str]:
+    def check(self, *, serving: bool = False) -> list[str]:
         """See that the master key is that of the database; return the public keys that signed receipts before.
+
+        What a server was last started with holds for every process beside it that asks for less, so that a command
+        from another shell opens nothing; `serving` says that this is the server.
 
         Raises:
             Unsupported: it is another.
@@ -174,12 +184,25 @@ class Encryption:
         graph = self.stored
         found = graph.read(CHECK)[0]
         if found["sealed"] is None:
+            self._check_secrets(graph)
             found = graph.write(KEEP_CHECK, sealed=self.vault.seal("loci", "", "master", "check"))[0]
         try:
             self.vault.open(found["sealed"], "", "master", "check")
         except SealBroken as error:
             raise Unsupported("The database was made with another master key.", REMEDY) from error
+        kept = str(found["setting"])
+        if serving and kept != self.setting:
+            graph.write(KEEP_SETTING, setting=self.setting)
+        elif STRENGTH[kept] > STRENGTH[self.setting]:
+            self.setting = kept
         return list(found["signers"])
+
+    def _check_secrets(self, graph: Graph) -> None:
+        """Refuse a key that is not the one of secrets that were sealed before there was a check."""
+        for row in graph.read(SECRETS, after="", limit=1):
+            for value in row["props"].values():
+                if isinstance(value, str) and value.startswith(SEALED) and not self.vault.knows(sealed_by(value)):
+                    raise Unsupported("The database was made with another master key.", REMEDY)
 
     def set_mode(self, account: str, namespace: str, mode: str) -> bool:
         """Set a namespace's own mode; return whether it was another. What is there already is not touched.
@@ -194,12 +217,11 @@ class Encryption:
         self.note(found[0]["id"], mode)
         return bool(found[0]["changed"])
 
-    def _all_modes(self, now: float) -> dict[str, str]:
-        modes, until = self._listed
-        if until < now:
-            modes = {row["id"]: row["mode"] for row in self.stored.read(ENCRYPTED)}
-            self._listed = (modes, now + FRESH_SECONDS)
-        return modes
+    def _read_mode(self, tenant: str) -> str:
+        found = self.stored.read(MODE, tenant=tenant)
+        mode = str(found[0]["mode"]) if found else OFF
+        self.note(tenant, mode)
+        return mode
 
     def _made(self, tenant: str, place: str) -> DataKey:
         with self._lock:

@@ -11,11 +11,13 @@ from app.ids import new_id
 from app.services.encryption import set_encryption
 from app.state import State
 from graph.errors import Conflict
-from graph.keys import FIRST_ACCOUNT, FIRST_NAMESPACE, KeyDirectory, KeyRepository
+from graph.keys import FIRST_NAMESPACE, KeyDirectory, KeyRepository
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 PREFIX = 12
+# The account of keys that anybody made for himself (LOCI_SIGNUP).
+SIGN_UPS = "signup"
 
 
 def make_key(
@@ -39,7 +41,7 @@ def make_key(
         namespace = f"{dialect.name}-{id}" if dialect.own_namespace else dialect.namespace or FIRST_NAMESPACE
     row = repository.create(namespace, only_new=only_new, **_properties(id, key, pepper, body, dialect))
     if dialect.encryption:
-        # Before anybody has the key: nothing that it stores is ever in clear.
+        # One that was there already too, and before anybody has the key.
         set_encryption(repository.graph, repository.account, namespace, dialect.encryption)
     return key, row
 
@@ -49,10 +51,12 @@ def key_for(
 ) -> tuple[str, dict[str, Any]]:
     """Create a key as `make_key` does, for an account; for None, which is anybody, in a namespace that is new.
 
+    Whoever signs up is in an account of their own: no name that they take is one that the operator's keys open.
+
     Raises:
         Unauthorized: nobody asks by name, and the namespace is there already.
     """
-    keys = KeyRepository(parts.graph, account or FIRST_ACCOUNT)
+    keys = KeyRepository(parts.graph, account or SIGN_UPS)
     try:
         return make_key(keys, parts.pepper, namespace, body, dialect, only_new=account is None)
     except Conflict as error:
@@ -121,6 +125,7 @@ def _properties(id: str, key: str, pepper: str, body: dict[str, Any], dialect: D
         "name": body.get("name"),
         "scopes": sorted(set(body["scopes"])),
         "dialect": dialect.name,
+        "encryption": dialect.encryption,
         "expires_at": now_ms() + days * DAY_MS if days else None,
         "daily_spend_limit_usd": body.get("daily_spend_limit_usd"),
         "monthly_spend_limit_usd": body.get("monthly_spend_limit_usd"),

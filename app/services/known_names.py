@@ -19,7 +19,7 @@ from app.services.extract import EntityType, KnownHit, KnownNames, name_key
 from graph.driver import Graph
 from graph.entity_names import EntityNameRepository
 from graph.errors import GraphError
-from graph.sealing import DIGEST
+from graph.sealing import is_digest
 
 log = structlog.get_logger()
 
@@ -208,7 +208,7 @@ def _rows(found: Iterable[list[str]]) -> Iterable[NameRow]:
     for key, spelling, own, own_name, entity_type, id in found:
         kind = cast(EntityType, entity_type)
         # Of an encrypted tenant there are digests.
-        own_key = name_key(own_name) or own_name.casefold() if own.startswith(DIGEST) else own
+        own_key = name_key(own_name) or own_name.casefold() if is_digest(own) else own
         if id not in seen:
             seen.add(id)
             yield own_key, own_name, kind, id

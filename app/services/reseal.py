@@ -25,11 +25,11 @@ from graph.sealed import SealedRepository
 from graph.sealing import (
     ALL,
     CONFIDENTIAL,
-    DIGEST,
     EMPTY,
     NAMELESS,
     OFF,
     Closing,
+    is_digest,
     is_envelope,
     is_naming,
     made_of_text,
@@ -83,6 +83,14 @@ class Reseal:
         """Return the keys that were taken out of force and may still be in use."""
         return [row for row in self.keys.list() if row["place"] == row["id"]]
 
+    def out_of_use(self) -> list[str]:
+        """Return the retired keys with which nobody seals any more; a round begun now meets all that they sealed.
+
+        A key that is retired while a round goes on is not among them: that round took it for the one in force.
+        """
+        now = now_ms()
+        return [row["id"] for row in self.retired() if now - row["updated_at"] >= 1000 * self._settle()]
+
     def run(self, since: int) -> int:
         """Seal everything anew that was asked for at `since` (epoch ms); return how much was changed."""
         while not self.step(since):
@@ -92,26 +100,27 @@ class Reseal:
     def step(self, since: int) -> bool:
         """Go over everything until nothing is found; return whether that is for good. False: it is too soon after
         `since` (epoch ms) to say so."""
-        unsettled = self._unsettled(since)
         for _ in range(ROUNDS):
+            unsettled, out_of_use = self._unsettled(since), self.out_of_use()
             found = self.round()
             self.changed += found
             if not found:
                 break
-            unsettled = self._unsettled(since)
         else:
             return False
         if unsettled > 0:
             return False
-        for key in self.retired():
-            self.keys.drop(key["id"])
+        for id in out_of_use:
+            self.keys.drop(id)
         self.nodes.over(since)
         return True
 
     def _unsettled(self, since: int) -> float:
         """Return for how many seconds more a server may go on as before."""
-        settle = settle_seconds(self.encryption) if self.settle is None else self.settle
-        return settle - (now_ms() - since) / 1000
+        return self._settle() - (now_ms() - since) / 1000
+
+    def _settle(self) -> float:
+        return settle_seconds(self.encryption) if self.settle is None else self.settle
 
     def round(self) -> int:
         """Go over everything once; return how much was not as it is to be."""
@@ -209,7 +218,7 @@ class Judge:
         if self.mode == OFF:
             return self._readable(label, props)
         made = Row()
-        if isinstance(text := props.get("content_hash"), str) and not text.startswith(DIGEST):
+        if isinstance(text := props.get("content_hash"), str) and not is_digest(text):
             made["content_hash"] = self.encryption.digest(self.tenant, text)
         if self.mode == ALL:
             if is_naming(props):

@@ -34,6 +34,7 @@ MOVE = """
 CYPHER 25
 MATCH (a:Memory {tenant: $of, id: $id}), (b:Memory {tenant: $of, id: $other}) SET b.content = a.content
 """
+REPLACE = "CYPHER 25 MATCH (m:Memory {tenant: $of, id: $id}) SET m.content = $content"
 VALUES = "CYPHER 25 MATCH (n) WHERE n.tenant = $of RETURN n {.*, embedding: null} AS props"
 
 
@@ -96,6 +97,18 @@ class TestMemories:
         response = sealed.get(f"/v1/memories/{other['id']}")
         assert response.status_code == 500
         assert MARKER not in response.get_data(as_text=True).lower()
+
+    def test_a_name_that_looks_like_a_digest_is_none(self, sealed: Caller, parts: State) -> None:
+        made = sealed.post("/v1/entities", {"name": f"HMAC:{MARKER}", "entity_type": "person"}).get_json()
+        assert sealed.get(f"/v1/entities/{made['id']}").get_json()["name"] == f"HMAC:{MARKER}"
+        assert in_clear(parts, sealed.tenant) == {}
+
+    def test_a_text_of_another_namespace_is_refused(self, app: Flask, parts: State, sealed: Caller) -> None:
+        foreign = sealed_caller(app, parts)
+        one, other = foreign.remember(TEXT), sealed.remember("Something else")
+        content = raw(parts, foreign, one["id"])["content"]
+        parts.graph.as_stored().write(REPLACE, of=sealed.tenant, id=other["id"], content=content)
+        assert sealed.get(f"/v1/memories/{other['id']}").status_code == 500
 
     def test_a_text_that_was_changed_is_refused(self, sealed: Caller, parts: State) -> None:
         content = raw(parts, sealed, sealed.remember(TEXT)["id"])["content"]
@@ -206,6 +219,32 @@ class TestSealingAnew:
         assert fresh.open(raw(parts, sealed, ids[0])["content"]).value == f"{TEXT} 0"
         with pytest.raises(Unreadable):
             fresh.key(old.pop())
+
+    def test_a_key_that_is_retired_while_all_is_gone_over_is_kept(
+        self, sealed: Caller, parts: State, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        id = sealed.remember(TEXT)["id"]
+        before = key_ids(parts, sealed)
+        work = Reseal(cipher_of(parts), Owner(sealed.tenant), settle=0)
+        round_ = work.round
+
+        def rotated_meanwhile() -> int:
+            found = round_()
+            Reseal(cipher_of(parts), Owner(sealed.tenant), settle=0).rotate()
+            return found
+
+        monkeypatch.setattr(work, "round", rotated_meanwhile)
+        assert work.step(since=0)
+        assert sealed.get(f"/v1/memories/{id}").get_json()["content"] == TEXT
+        assert resealed(parts, sealed) > 0
+        assert key_ids(parts, sealed).isdisjoint(before)
+        assert sealed.get(f"/v1/memories/{id}").get_json()["content"] == TEXT
+
+    def test_a_process_that_meets_a_new_namespace_knows_how_it_is_sealed(self, app: Flask, parts: State) -> None:
+        other = Encryption(parts.graph.as_stored(), parts.vault)
+        assert other.mode("nobody's") == ""
+        made = sealed_caller(app, parts)
+        assert other.mode(made.tenant) == "all"
 
 
 class TestMasterKey:

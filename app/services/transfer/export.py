@@ -18,7 +18,7 @@ from graph.labels import TRANSFERRED, Link, scope_token
 from graph.migrations import Space
 from graph.records import Row
 from graph.repository import Tenanted
-from graph.sealing import DIGEST
+from graph.sealing import is_digest
 from graph.transfer import TransferRepository
 
 STRETCH = 200
@@ -131,7 +131,7 @@ class Export:
         found = self.repository.links(at.label, at.after, STRETCH)
         rows = []
         for row in found:
-            key = entity_key(row["name"]) if row["key"].startswith(DIGEST) else row["key"]
+            key = entity_key(row["name"]) if is_digest(row["key"]) else row["key"]
             told = [self._link(at.label, key, each) for each in row["links"]]
             rows += sorted((each for each in told if each), key=orjson.dumps)
         at.links.update(row["relationship"] for row in rows)
