@@ -22,7 +22,7 @@ from graph.webhooks import WebhookRepository
 HOUR_MS = 3_600_000
 SECRET_BYTES = 32
 # Each event of a tenant is a delivery to each: without a bound, one tenant's would keep the senders busy for all.
-MOST_WEBHOOKS = 100
+MOST_WEBHOOKS = 1000
 FIELD = "webhook.secret"
 
 
