@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ KINDS = {
 }
 
 
+@cache
 def planned() -> dict[str, str]:
     """Return every whole query that can be planned, by name."""
     pieces = {f"{each.module.name}.{name}" for each in cypher.every_module() for name in each.pieces}
