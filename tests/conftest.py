@@ -20,6 +20,7 @@ from app.state import State
 from graph.driver import Connection, Graph
 from graph.migrations import migrate
 from tests.callers import Caller, new_caller
+from tests.frozen_clock import clock  # noqa: F401  a fixture that many folders use
 from tests.live.server import Live, running
 from tests.post_office import make_post, opened_app, post, receiver  # noqa: F401  fixtures that many folders use
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from app import create_app
 from app.state import State
 from tests.callers import Caller, error_of
+from tests.frozen_clock import START
 
-# The first second of a minute, so that a window of the counter is a minute of the clock.
-START = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
 Callers = Callable[..., Caller]
-
-
-@pytest.fixture
-def clock() -> Iterator[Any]:
-    """A clock that stands still until it is moved."""
-    with time_machine.travel(START, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 
 from app import create_app
@@ -21,6 +20,7 @@ from tests.callers import Caller
 from tests.compat.agentmemo.conftest import Memo, error_of
 from tests.compat.agentmemo.shapes import KEY, SIGNED_UP, faults
 from tests.compat.speakers import refused, speaker
+from tests.frozen_clock import START
 
 BODY = {"user_id": "u", "agent_id": "a", "content": "one"}
 ROUTES: dict[str, tuple[str, str, Any]] = {
@@ -35,7 +35,6 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "keys": ("POST", "/auth/keys", {"name": "n"}),
 }
 NEEDS = {"store": "write", "batch": "write", "feedback": "write", "forget": "delete", "keys": "admin"}
-START = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
 each_route = pytest.mark.parametrize("route", ROUTES)
 
 
@@ -43,13 +42,6 @@ each_route = pytest.mark.parametrize("route", ROUTES)
 def bad(app: Flask, parts: State) -> dict[str, Caller]:
     """Callers whose keys are of no use."""
     return refused(app, parts, DIALECT)
-
-
-@pytest.fixture
-def clock() -> Iterator[Any]:
-    """A clock that stands still until it is moved."""
-    with time_machine.travel(START, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from app.state import State
 from graph.driver import Connection, Graph
 from tests.callers import Caller
 from tests.compat.agentmemo import shapes
-from tests.compat.agentmemo.test_edge import ROUTES, START, Broken
+from tests.compat.agentmemo.test_edge import ROUTES, Broken
 from tests.compat.agentmemo.test_mcp import DOCUMENTS
 from tests.compat.recorder import Recorder
 from tests.compat.speakers import refused, speaker
+from tests.frozen_clock import START
 
 STORE = {"user_id": "u_77", "agent_id": "desk", "content": "Wants invoices in EUR", "metadata": {"src": "call"}}
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 
 from app import create_app
 from app.state import State
 from tests.callers import Caller
 from tests.compat.azen.conftest import Client, Clients, answered, refused
-
-START = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock() -> Iterator[Any]:
-    """A clock that stands still until it is moved."""
-    with time_machine.travel(START, tick=False) as traveller:
-        yield traveller
+from tests.frozen_clock import START
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 
 from app import create_app
@@ -16,16 +15,9 @@ from app.state import State
 from tests.callers import Caller
 from tests.compat.sendryx import shapes
 from tests.compat.sendryx.test_routes import get
+from tests.frozen_clock import START
 
-START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 stats = get("stats")
-
-
-@pytest.fixture
-def clock() -> Iterator[Any]:
-    """A clock that stands still until it is moved."""
-    with time_machine.travel(START, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture
