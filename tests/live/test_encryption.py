@@ -151,8 +151,6 @@ class Traffic(threading.Thread):
                 self.written.append(made.json()["id"])
 
 
-# Servers may go on as before for 35 seconds, and all is read twice.
-@pytest.mark.timeout(900)
 def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> None:
     dump, home = tmp_path / "export.jsonl", tmp_path / "home"
     with running(home, **SETTINGS) as live:
