@@ -152,7 +152,7 @@ def current() -> Dialect:
 def answer(error: ApiError) -> Response:
     """Return the response that tells of an error, as the dialect of the request does."""
     body, status = current().shown(error)
-    response = jsonify(body) if not isinstance(body, Response) else body
+    response = jsonify(body)
     response.status_code = status
     response.headers.extend(current().error_headers(error))
     return response

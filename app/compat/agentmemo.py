@@ -1,7 +1,6 @@
 """AgentMemo: store, retrieve, forget, and what its Python client calls beside them."""
 
 import hashlib
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from app.auth import principal
 from app.clock import now_ms
 from app.compat import agentmemo_form as form
 from app.compat.agentmemo_schemas import OWN, Batch, Context, Feedback, Forget, Retrieve, Stats, Stored
-from app.compat.frame import ANY_TYPE_PARSER, BASE62, Blueprint, body_of, only, query_of, wrote
+from app.compat.frame import ANY_TYPE_PARSER, Blueprint, body_of, only, query_of, random_text, wrote
 from app.dialects import Cors, Dialect, Left, Plan
 from app.embeddings import EmbedderError
 from app.errors import ApiError, KeyRefused, NotAvailable, RateLimited, Unauthorized
@@ -63,7 +62,7 @@ class AgentMemo(Dialect):
     cors = Cors(("GET", "POST", "DELETE", "OPTIONS"), ("Authorization", "Content-Type"))
 
     def new_key(self) -> str:
-        return "am_sk_" + "".join(secrets.choice(BASE62) for _ in range(40))
+        return "am_sk_" + random_text(40)
 
     def presented_key(self, headers: Any) -> str:
         scheme, _, token = headers.get("Authorization", "").partition(" ")

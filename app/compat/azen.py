@@ -3,8 +3,6 @@
 What it calls an organisation is the tenant of the key; its memories are those of the agent `azen`.
 """
 
-import secrets
-import string
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,7 +13,7 @@ from app.answers import shown
 from app.auth import principal, require
 from app.compat.azen_schemas import MemoryIn, PageIn, SearchIn
 from app.compat.azen_spec import document
-from app.compat.frame import ANY_TYPE_PARSER, Blueprint, body_of, iso_ms, query_of, wrote
+from app.compat.frame import ANY_TYPE_PARSER, Blueprint, body_of, iso_ms, query_of, random_text, wrote
 from app.dialects import Cors, Dialect, Plan
 from app.errors import ApiError, KeyRefused, RateLimited, Unauthorized, invalid
 from app.pagination import Position
@@ -69,8 +67,7 @@ class Azen(Dialect):
 
     def new_key(self) -> str:
         """Return `az_` and random letters and digits."""
-        letters = string.ascii_letters + string.digits
-        return "az_" + "".join(secrets.choice(letters) for _ in range(RANDOM_CHARACTERS))
+        return "az_" + random_text(RANDOM_CHARACTERS)
 
     def presented_key(self, headers: Headers) -> str:
         """Return the key of the one header that Azen knows."""

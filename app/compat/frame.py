@@ -4,6 +4,7 @@ An adapter loads its own schema, calls the services that the native API calls, a
 logic of memories, and nothing below knows of it.
 """
 
+import secrets
 import string
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -72,6 +73,11 @@ def count_sign_up() -> None:
         RateLimited: the address has had its share.
     """
     limits.spend(SIGN_UPS, f"ip:{request.remote_addr}", "signup")
+
+
+def random_text(length: int) -> str:
+    """Return random letters and digits, as keys are made of: about 5.95 bits each."""
+    return "".join(secrets.choice(BASE62) for _ in range(length))
 
 
 class Clamped(fields.Integer):
