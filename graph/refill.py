@@ -21,7 +21,8 @@ WINDOW = "CYPHER 25 MATCH (n:MemoryWindow) "
 DECISION = "CYPHER 25 MATCH (n:Decision) "
 PATTERN = "CYPHER 25 MATCH (n:Pattern) "
 WITHIN = "WHERE n.tenant = $tenant AND n.id > $after WITH n ORDER BY n.tenant, n.id LIMIT $limit "
-ABOVE = "WHERE n.tenant > $tenant AND n.id > '' WITH n ORDER BY n.tenant, n.id LIMIT $limit "
+# Named otherwise than what says whose a statement is: what it finds is of the next tenants.
+ABOVE = "WHERE n.tenant > $beyond AND n.id > '' WITH n ORDER BY n.tenant, n.id LIMIT $limit "
 LACKING = """
 WITH collect(n) AS read
 RETURN size(read) AS seen, read[-1].tenant AS tenant, read[-1].id AS at, size([n IN read WHERE n:Searchable]) AS found,
@@ -143,7 +144,7 @@ def empty(graph: Graph, label: str, slot: str, limit: int, identity: str) -> Ite
 
 def _walked(within: Callable[..., Row], above: Callable[..., Row], limit: int) -> Iterator[Row]:
     row: Row = {"tenant": ""}
-    while (row := above(tenant=row["tenant"], after=""))["seen"]:
+    while (row := above(beyond=row["tenant"]))["seen"]:
         yield row
         # A full stretch may have ended in the middle of a tenant.
         while row["seen"] == limit and (rest := within(tenant=row["tenant"], after=row["at"]))["seen"]:

@@ -28,7 +28,8 @@ RETURN size(read) AS seen, read[-1].tenant AS tenant, read[-1].id AS at,
     {tenant: n.tenant, id: n.id, content: n.content, content_hash: n.content_hash}] AS long
 """
 WITHIN = "CYPHER 25 MATCH (n:Memory) WHERE n.tenant = $tenant AND n.id > $at" + LONG
-ABOVE = "CYPHER 25 MATCH (n:Memory) WHERE n.tenant > $tenant AND n.id > ''" + LONG
+# Named otherwise than what says whose a statement is: what it finds is of the next tenants.
+ABOVE = "CYPHER 25 MATCH (n:Memory) WHERE n.tenant > $beyond AND n.id > ''" + LONG
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def following(graph: Graph, after: Place, limit: int, least: int, slot: str) -> 
     given = {"limit": limit, "least": least, "slot": slot}
     row = graph.read(WITHIN, tenant=after.tenant, at=after.at, **given)[0]
     if not row["seen"]:
-        row = graph.read(ABOVE, tenant=after.tenant, **given)[0]
+        row = graph.read(ABOVE, beyond=after.tenant, **given)[0]
     if not row["seen"]:
         return Place(after.tenant, after.at, done=True), []
     return Place(row["tenant"], row["at"], done=False), row["long"]

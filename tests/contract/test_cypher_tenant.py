@@ -44,6 +44,13 @@ WITHOUT_TENANT = {
         f"graph.refill.{name}": "another model reads what all tenants have; each node is written as its tenant"
         for name in ("MEMORY", "VERSION", "WINDOW", "DECISION", "PATTERN", "TOTAL")
     },
+    **{
+        f"graph.refill.{walk}_ABOVE[{label}]": "the walk goes on with the tenants after one, and hands each node's on"
+        for walk in ("LACK", "EMPTY")
+        for label in ("Memory", "MemoryVersion", "MemoryWindow", "Decision", "Pattern")
+        if (walk, label) != ("LACK", "MemoryWindow")
+    },
+    "graph.window_backfill.ABOVE": "the walk goes on with the tenants after one, and hands each memory's on",
     "graph.trash.EXPIRED": "the purge works for every tenant and hands each tenant on",
     "graph.trash.EXPIRED_LINKS": "what is too old goes, whosever it is",
     "graph.data_keys.BY_ID": "what is sealed names its key by an id that is unique over all tenants",

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from neo4j import Session
 
+from app.state import State
 from graph import labels
 from graph.driver import Connection, Graph, open_driver
 from tests.contract import cypher
@@ -38,7 +40,7 @@ WHOLE_LIST = {
 # What stands for a parameter whose kind the planner looks at; null for the others.
 KINDS = {
     **dict.fromkeys(["limit", "offset", "before", "before_seq", "after", "since", "now", "never"], 1),
-    **dict.fromkeys(["tenant", "account", "id", "before_id"], "x"),
+    **dict.fromkeys(["tenant", "beyond", "account", "id", "before_id"], "x"),
 }
 
 
@@ -57,6 +59,43 @@ def scans(plan: dict[str, Any]) -> list[str]:
     """Return the operators of a plan that read a whole label."""
     own = [plan["operatorType"]] if any(scan in plan["operatorType"] for scan in SCANS) else []
     return own + [found for child in plan.get("children", []) for found in scans(child)]
+
+
+INDEXED = """
+CYPHER 25
+SHOW INDEXES YIELD type, labelsOrTypes, properties, owningConstraint
+WHERE type = 'RANGE' AND size(labelsOrTypes) = 1
+UNWIND properties AS name
+RETURN labelsOrTypes[0] AS label, collect(DISTINCT name) AS names,
+  collect(DISTINCT CASE WHEN owningConstraint IS NULL THEN null ELSE name END) AS own
+"""
+# 40 tenants of 25 nodes: fewer than any server in use has, and enough for the planner to take an index.
+SOME = """
+CYPHER 25
+UNWIND range(0, 39) AS tenant
+UNWIND range(1, 25) AS n
+CREATE (made:$($label) {seeded: true})
+SET made += {tenant: $seed + tenant}
+FOREACH (name IN $own | SET made[name] = CASE name WHEN 'tenant' THEN $seed + tenant ELSE $seed + tenant + '-' + n END)
+FOREACH (name IN $some | SET made[name] = 'w' + n % 5)
+FOREACH (name IN $numbers | SET made[name] = n)
+"""
+NUMBERS = re.compile(r"_at$|^seq$|^number$|^importance$|^due$|^attempts?$")
+GONE = "CYPHER 25 MATCH (n:$any($names)) WHERE n.seeded DELETE n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def populated(parts: State) -> Iterator[None]:
+    """Some nodes of every label, so that plans do not depend on what other tests left."""
+    found = [row for row in parts.graph.read(INDEXED) if row["label"] in labels.NOUNS]
+    for row in found:
+        own = set(row["own"]) | {"tenant"}
+        numbers = {name for name in set(row["names"]) - own if NUMBERS.search(name)}
+        some = sorted(set(row["names"]) - own - numbers)
+        given = {"label": row["label"], "own": sorted(own), "numbers": sorted(numbers), "some": some}
+        parts.graph.write(SOME, seed=str(uuid4()), **given)
+    yield
+    parts.graph.write(GONE, names=[row["label"] for row in found])
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from graph.labels import VECTOR_SLOTS, other_slot
 from graph.migrations import index_states
 from graph.reembed import READY, SWITCHED, Lease, current
 from tests.callers import Caller
+from tests.contract.test_sealed import in_clear, sealed_caller
 from tests.graph.test_memory_windows import long_text
 from tests.reembed.conftest import Site
 
@@ -88,6 +89,17 @@ class TestWhole:
         assert found[0]["decision"]["title"] == words["decision"]
         found = caller.get("/v1/patterns/search", query_string={"query": words["pattern"]}).get_json()["data"]
         assert found[0]["pattern"]["title"] == words["pattern"]
+
+    def test_of_encrypted_namespaces(self, site: Site) -> None:
+        callers = [sealed_caller(site.app, site.parts) for _ in range(3)]
+        for caller in callers:
+            words = everything(caller)
+        site.reembed()
+        SpaceWatch(site.parts, lambda parts: site.app.extensions.__setitem__("loci", parts)).refresh()
+        for caller in callers:
+            assert in_clear(site.parts, caller.tenant, "narwhal") == {}
+            assert semantic(caller, words["memory"])[0] == "the narwhal dives"
+            assert "zebra crossing" in semantic(caller, "the zebra crossing was painted yellow")[0]
 
     def test_and_back_again(self, site: Site) -> None:
         everything(site.caller)
