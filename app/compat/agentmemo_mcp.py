@@ -95,7 +95,7 @@ def called(name: Any, arguments: Any) -> Row | None:
     client = current_app.test_client()
     # In a context of its own, as any other request: what Flask and the log know of this one is not for the route.
     response = contextvars.Context().run(
-        client.open, DIALECT.prefix + path, method=verb, headers=headers,
+        client.open, DIALECT.prefix + path, method=verb, headers=headers, base_url=request.url_root,
         environ_base={"REMOTE_ADDR": request.remote_addr or ""}, **sent,
     )  # fmt: skip
     body = response.get_data(as_text=True)

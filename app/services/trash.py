@@ -2,6 +2,7 @@
 
 from app.auth import Principal
 from app.services import memory_windows
+from app.services.readable import readable
 from app.services.remember import EMBED, WINDOWS, job, window_row
 from app.state import State
 from graph.clock import now_ms
@@ -65,7 +66,7 @@ def _begin(parts: State, caller: Principal, id: str, seen: Row) -> None:
         taken = restoring.take(id)
         if taken["state"] != "kept":
             return
-        restoring.make(id, taken, vectors, parts.embedder.identity)
+        restoring.make(id, _in_clear(taken), vectors, parts.embedder.identity)
         if noun == "memory":
             its = embedded.get(id)
             if its is not None and its.windows:
@@ -82,6 +83,16 @@ def _begin(parts: State, caller: Principal, id: str, seen: Row) -> None:
         parts.graph.transaction(work)
     except Conflict as error:
         raise Conflict(TAKEN.get(noun, str(error))) from error
+
+
+def _in_clear(taken: Row) -> Row:
+    """Return a thing without the digests of an encrypted namespace: it may be none by now, and one makes them anew."""
+    return {
+        **taken,
+        "props": taken["props"] | readable(taken["noun"].capitalize(), taken["props"]),
+        "versions": [each | readable("MemoryVersion", each) for each in taken["versions"]],
+        "names": [each | readable("EntityName", each) for each in taken["names"]],
+    }
 
 
 def _go_on(parts: State, caller: Principal, tx: Transaction, id: str, noun: str) -> bool:

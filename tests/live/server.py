@@ -16,6 +16,8 @@ import httpx2
 
 START_SECONDS = 180
 STOP_SECONDS = 60
+# Rotating keys waits for what servers may still do.
+COMMAND_SECONDS = 400
 
 
 @dataclass
@@ -95,3 +97,19 @@ def running(home: Path, **settings: str) -> Iterator[Live]:
         yield live
     finally:
         stop(live.process)
+
+
+def loci(live: Live, *words: str, **settings: str) -> str:
+    """Run a command beside a server and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", *words], env={**os.environ, **settings, "LOCI_HOME": str(live.home)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def holding(folder: Path, mark: str) -> list[str]:
+    """Return the files below a folder that hold a word, by their paths in it."""
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+    return sorted(str(path.relative_to(folder)) for path in files if mark.encode() in path.read_bytes().lower())

@@ -3,9 +3,6 @@ master key is refused."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +19,7 @@ from app.services.encryption import Encryption, key_of
 from graph.data_keys import WRAPPED
 from graph.driver import Connection, Graph
 from graph.sealing import is_envelope
-from tests.live.server import Live, running, start
+from tests.live.server import Live, holding, loci, running, start
 
 pytestmark = pytest.mark.slow
 
@@ -32,12 +29,6 @@ TEXT = f"Priya {MARK.title()} moved the Billing Service from Oracle to PostgreSQ
 PATIENCE = 120
 SETTINGS = {"LOCI_TRASH_DAYS": "7"}
 VALUES = "CYPHER 25 MATCH (n) WHERE n.tenant IS NOT NULL RETURN n {.*, embedding: null} AS props"
-
-
-def holding(folder: Path) -> list[str]:
-    """Return the files below a folder that hold the word, by their paths in it."""
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
-    return sorted(str(path.relative_to(folder)) for path in files if MARK.encode() in path.read_bytes().lower())
 
 
 def master_key(live: Live) -> str:
@@ -58,16 +49,6 @@ def used(encryption: Encryption) -> set[str]:
     """Return the ids of the data keys that anything is sealed with."""
     values = [value for row in encryption.stored.read(VALUES) for value in row["props"].values()]
     return {key_of(value) for value in values if is_envelope(value)}
-
-
-def loci(live: Live, *words: str) -> str:
-    """Run a command beside a server and return what it printed."""
-    environment = {**os.environ, **SETTINGS, "LOCI_HOME": str(live.home)}
-    done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def fill(client: httpx2.Client) -> str:
@@ -169,8 +150,8 @@ def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> N
                 another.timeout = PATIENCE
                 traffic = Traffic(another, id)
                 traffic.start()
-                loci(live, "encryption", "rotate-data", "--namespace", "azen")
-                loci(live, "encryption", "rotate-master")
+                loci(live, "encryption", "rotate-data", "--namespace", "azen", **SETTINGS)
+                loci(live, "encryption", "rotate-master", **SETTINGS)
                 traffic.over.set()
                 traffic.join()
             assert traffic.faults == []
@@ -182,12 +163,12 @@ def test_words_are_in_no_file_and_keys_change_while_serving(tmp_path: Path) -> N
             for each in [id, *traffic.written]:
                 assert TEXT in client.get(f"/v1/memories/{each}").raise_for_status().json()["content"]
             assert client.get("/v1/events", params={"from": "oldest"}).raise_for_status().json()["data"]
-            assert "sealed with another: 0" in loci(live, "encryption", "status")
-        loci(live, "export", str(dump), "--namespace", "azen")
+            assert "sealed with another: 0" in loci(live, "encryption", "status", **SETTINGS)
+        loci(live, "export", str(dump), "--namespace", "azen", **SETTINGS)
         assert not (home / "secrets" / "master-key.former").exists()
     assert MARK not in dump.read_text().lower()
-    assert holding(home / "neo4j") == []
-    assert holding(home / "logs") == []
+    assert holding(home / "neo4j", MARK) == []
+    assert holding(home / "logs", MARK) == []
     assert MARK not in (home / "serve.log").read_text().lower()
 
 
@@ -199,8 +180,8 @@ def test_another_master_key_is_refused_at_the_start(tmp_path: Path) -> None:
         id = client.post("/v1/memories", json=body).raise_for_status().json()["id"]
         assert MARK not in (home / "serve.log").read_text().lower()
         # From a shell that knows nothing of the server's setting.
-        assert "LOCI_ENCRYPTION=all" in loci(live, "encryption", "status")
-    assert holding(home / "neo4j") == []
+        assert "LOCI_ENCRYPTION=all" in loci(live, "encryption", "status", **SETTINGS)
+    assert holding(home / "neo4j", MARK) == []
     with pytest.raises(AssertionError, match="another master key") as raised:
         start(home, **settings, LOCI_MASTER_KEY="ab" * 32)
     assert "secrets/master-key" in str(raised.value)

@@ -3,17 +3,14 @@ files keep it, as docs/security.md says."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from graph.driver import Connection, Graph
-from tests.live.server import Live, running
+from tests.live.server import Live, holding, loci, running
 
 pytestmark = pytest.mark.slow
 
@@ -25,12 +22,6 @@ KEEPS = re.compile(
     r"transactions/neo4j/neostore\.transaction\.db\.\d+|databases/neo4j/neostore\.propertystore\.db(\.strings|\.arrays)?"
     r"|databases/neo4j/schema/index/(range|fulltext)-[\d.]+/.*"
 )
-
-
-def holding(folder: Path) -> list[str]:
-    """Return the files below a folder that hold the word, by their paths in it."""
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
-    return sorted(str(path.relative_to(folder)) for path in files if MARK.encode() in path.read_bytes().lower())
 
 
 def connected(live: Live) -> Graph:
@@ -45,16 +36,6 @@ def traces(live: Live) -> int:
     links = graph.read("CYPHER 25 MATCH ()-[r]->() RETURN properties(r) AS said")
     graph.close()
     return sum(MARK in repr(row).lower() for row in nodes + links)
-
-
-def loci(live: Live, *words: str) -> None:
-    """Run a command beside a server."""
-    environment = {**os.environ, **SETTINGS, "LOCI_HOME": str(live.home)}
-    done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words],
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=180,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def fill(client: httpx2.Client) -> None:
@@ -79,15 +60,15 @@ def test_an_erased_word_is_nowhere_but_in_files_that_neo4j_does_not_overwrite(tm
         assert traces(live) == 0
         found = client.post("/v1/memories/search", json={"query": MARK}).raise_for_status().json()["data"]
         assert [hit for hit in found if MARK in hit["memory"]["content"].lower()] == []
-        loci(live, "export", str(dump))
+        loci(live, "export", str(dump), **SETTINGS)
     assert "Ada likes tea" in dump.read_text()
     assert MARK not in dump.read_text().lower()
-    assert holding(tmp_path / "home" / "logs") == []
+    assert holding(tmp_path / "home" / "logs", MARK) == []
     assert MARK not in (tmp_path / "home" / "serve.log").read_text().lower()
-    left = holding(tmp_path / "home" / "neo4j" / "data")
+    left = holding(tmp_path / "home" / "neo4j" / "data", MARK)
     assert [path for path in left if not KEEPS.fullmatch(path)] == []
     # The compaction there is: an empty store, filled from an export.
     with running(tmp_path / "new", **SETTINGS) as live, live.client() as client:
-        loci(live, "import", str(dump))
+        loci(live, "import", str(dump), **SETTINGS)
         assert client.get("/v1/memories").raise_for_status().json()["total_count"] == 1
-    assert holding(tmp_path / "new") == []
+    assert holding(tmp_path / "new", MARK) == []

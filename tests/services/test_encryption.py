@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app import create_app
 from app.crypto import Vault
+from app.ledger import Ledger
 from app.scopes import ALL_SCOPES
 from app.services.encryption import Encryption, key_of
 from app.services.known_names import NameCache
@@ -198,6 +200,30 @@ class TestSealingAnew:
         assert sorted(row["name"] for row in caller.get("/v1/entities").get_json()["data"]) == sorted(names)
         hits = caller.post("/v1/memories/search", {"query": MARKER, "search_mode": "keyword"}).get_json()["data"]
         assert hits[0]["memory"]["id"] == memory["id"]
+
+    def test_what_is_restored_after_the_namespace_was_opened_is_known_by_its_texts(
+        self, app: Flask, parts: State
+    ) -> None:
+        own = dataclasses.replace(parts, settings=dataclasses.replace(parts.settings, trash_days=30), ledger=Ledger())
+        caller = sealed_caller(create_app(own), own)
+        memory = caller.remember(TEXT)["id"]
+        caller.put(f"/v1/memories/{memory}", {"content": TEXT + " again"})
+        person = caller.post("/v1/entities", {"name": "Ada Lovelace", "entity_type": "person"}).get_json()["id"]
+        caller.post(f"/v1/entities/{person}/aliases", {"alias": "Countess Lovelace"})
+        for path in (f"/v1/memories/{memory}", f"/v1/entities/{person}"):
+            assert caller.delete(path).status_code in (200, 204)
+        cipher_of(parts).set_mode(caller.account, "default", "")
+        assert resealed(parts, caller) > 0
+        for id in (memory, person):
+            assert caller.post(f"/v1/trash/{id}/restore").status_code == 200
+        own.ledger.close()
+        assert caller.remember(TEXT + " again", deduplicate=True)["id"] == memory
+        assert raw(parts, caller, memory)["name"].startswith(TEXT[:20])
+        for name in ("ada lovelace", "countess lovelace"):
+            assert [row["id"] for row in caller.get(f"/v1/entities?q={name}").get_json()["data"]] == [person]
+        query = "CYPHER 25 MATCH (n:EntityName {tenant: $of}) RETURN n.key AS key"
+        keys = {row["key"] for row in parts.graph.as_stored().read(query, of=caller.tenant)}
+        assert {"ada lovelace", "countess lovelace"} <= keys
 
     def test_a_rotation_leaves_nothing_under_the_old_key_and_nothing_unreadable(
         self, sealed: Caller, parts: State

@@ -63,6 +63,13 @@ class TestTools:
         assert counted["totals"]["requests"] == 8
         assert not [row for row in counted["by_route"] if "mcp" in row["route"]]
 
+    def test_name_the_host_that_was_called_in_their_errors(self, memo: Memo) -> None:
+        params = {"name": "retrieve_memory", "arguments": {}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        found = memo.ok("POST", "/mcp", body, base_url="https://memory.example:8443")["result"]
+        assert found["isError"] is True
+        assert json.loads(found["content"][0]["text"])["docs"].startswith("https://memory.example:8443/agentmemo/")
+
     def test_need_what_the_routes_need(self, memo: Memo, nobody: Memo, new_memo: Any) -> None:
         assert tool(nobody, "get_usage", True)["code"] == "unauthorized"
         assert (
