@@ -6,6 +6,8 @@ import threading
 import time
 
 POLL_SECONDS = 0.5
+# How long requests under way may go on after that.
+GRACE_SECONDS = 15
 
 
 def end_with_parent() -> None:

@@ -9,7 +9,7 @@ from app import create_app, logs, space_watch, warmup
 from app.bootstrap import build_state, connection, embedder_in_force
 from app.broken_requests import LONGEST_HEADER, LONGEST_LINE, MOST_HEADERS, Worker
 from app.config import Settings, load_settings
-from app.parent import end_with_parent
+from app.parent import GRACE_SECONDS, end_with_parent
 from graph.driver import Graph
 
 
@@ -32,7 +32,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "limit_request_fields": MOST_HEADERS,
             "limit_request_field_size": LONGEST_HEADER,
             "timeout": 120,
-            "graceful_timeout": 15,
+            "graceful_timeout": GRACE_SECONDS,
             "keepalive": 30,
             "loglevel": "warning",
             "proc_name": "loci",

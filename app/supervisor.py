@@ -28,6 +28,7 @@ from app.local.managed import managed_neo4j, needed_artifacts
 from app.local.neo4j import ManagedNeo4j
 from app.local.neo4j_place import Server
 from app.local.progress import console_progress
+from app.parent import GRACE_SECONDS
 from app.restarts import Restarts
 from app.scopes import ALL_SCOPES
 from app.services.keys import make_first_key
@@ -37,7 +38,8 @@ from graph.keys import KeyDirectory
 READY_SECONDS = 60
 STOP_SECONDS = 20
 POLL_SECONDS = 0.2
-ORPHAN_SECONDS = 5.0
+# Until the processes of one that was killed have noticed it and ended.
+ORPHAN_SECONDS = GRACE_SECONDS + 5
 
 
 class Supervisor:
@@ -199,13 +201,15 @@ class Supervisor:
         family = socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # After a kill, the processes that this home had hold their port until they notice that they are orphans.
         ours = self.home.read_credentials().get("base_url", "").endswith(f":{self.settings.port}")
-        deadline = time.monotonic() + (ORPHAN_SECONDS if ours else 0)
+        deadline, told = time.monotonic() + (ORPHAN_SECONDS if ours else 0), False
         while (error := self._bind(listener)) is not None:
             self._raise_if_stopping()
             taken = error.errno == errno.EADDRINUSE
             if taken and time.monotonic() < deadline:
+                if not told:
+                    click.echo(f"loci: waiting for the server that has port {self.settings.port} to end.", err=True)
+                told = True
                 time.sleep(POLL_SECONDS)
                 continue
             listener.close()

@@ -152,6 +152,8 @@ def memory_of(live: Live) -> None:
 
 SEARCH = "/v1/memories/search"
 FOUND_SECONDS = 60.0
+# Longer than a worker takes for one memory.
+SPACE_SECONDS = 1.0
 
 
 def main() -> None:
@@ -184,12 +186,17 @@ def measure(client: httpx2.Client, live: Live, chosen: argparse.Namespace) -> No
         for _ in range(chosen.samples)
     ]
     shown("store", stores)
-    accepted = [
-        timed(lambda: client.post("/v2/memories", json={"content": next(fresh), "agent_id": "bench"}), 202)
-        for _ in range(chosen.samples)
-    ]
-    shown("asynchronous accept", accepted)
+
+    def accept() -> float:
+        return timed(lambda: client.post("/v2/memories", json={"content": next(fresh), "agent_id": "bench"}), 202)
+
+    shown("asynchronous accept", [accept() for _ in range(chosen.samples)])
     time.sleep(10)
+    spaced = []
+    for _ in range(chosen.samples // 5):
+        time.sleep(SPACE_SECONDS)
+        spaced.append(accept())
+    shown("asynchronous accept, server idle", spaced)
     shown("accepted until found by search", [found_after(client, next(fresh)) for _ in range(chosen.samples // 10)])
     shown(
         "search, one client",
