@@ -1,18 +1,26 @@
-"""`loci fetch`: fill LOCI_HOME/artifacts ahead of time, for images and for hosts without a network."""
+"""`loci fetch`: fill LOCI_HOME/artifacts ahead of time, for images, for hosts without a network, for quick starts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from secrets import token_hex
 
 import click
 
-from app.config import ConfigError, load_settings
+from app import warmup
+from app.bootstrap import build_state, prepare
+from app.config import ConfigError, Settings, load_settings
 from app.embeddings import EmbedderError
+from app.embeddings.hashing import HashingEmbedder
 from app.local.artifacts import fetch as fetch_artifact
 from app.local.errors import LocalError
 from app.local.home import Home
+from app.local.java_training import make_cache
 from app.local.lockfile import lock_names
 from app.local.managed import needed_artifacts
-from app.local.progress import console_progress
+from app.local.neo4j_place import Server
+from app.local.progress import Progress, console_progress
+from graph.driver import Connection, Graph
+from graph.errors import GraphError
 
 
 @contextmanager
@@ -30,7 +38,7 @@ def reported() -> Iterator[None]:
 @click.argument("names", nargs=-1, type=click.Choice(lock_names()))
 @click.option("--verify", is_flag=True, help="Hash every file again and fetch anew what is damaged.")
 def fetch(names: tuple[str, ...], verify: bool) -> None:
-    """Fetch and check what `loci serve` needs, or the artifacts named."""
+    """Fetch and check what `loci serve` needs, or the artifacts named; prepare Java for quicker starts."""
     with reported():
         settings = load_settings()
         progress = console_progress()
@@ -38,3 +46,26 @@ def fetch(names: tuple[str, ...], verify: bool) -> None:
         for name in names or needed_artifacts(settings):
             folder = fetch_artifact(name, home, settings.maven_url or None, progress, verify=verify)
             click.echo(f"{name}: {folder}")
+        if settings.managed and not names:
+            click.echo(f"java-cache: {prepared(settings, progress)}")
+
+
+def prepared(settings: Settings, progress: Progress) -> str:
+    """Return where Java's cache is, made if it is not there, or why there is none."""
+    try:
+        path = make_cache(Home(settings.home_path), exercise, settings.maven_url or None, progress)
+    except (LocalError, GraphError) as error:
+        return f"none, which only makes starts slower: {error}"
+    return str(path or "none, this Java is too old for one")
+
+
+def exercise(server: Server) -> None:
+    """Do with a scratch server what a server of Loci does: make the schema, store, search."""
+    settings, model = Settings(key_pepper=token_hex(32), master_key=token_hex(32)), HashingEmbedder()
+    graph = Graph(Connection(server.bolt_url, server.user, server.password))
+    prepare(settings, graph, model)
+    parts = build_state(settings, graph, model)
+    for _ in range(warmup.ROUNDS):
+        warmup.warm_up(parts)
+    parts.ledger.close()
+    graph.close()

@@ -15,12 +15,14 @@ _VECTOR = "jdk.incubator.vector"
 
 @dataclass(frozen=True)
 class Java:
-    """A Java runtime: its launcher, its major version, where it was found, and whether it has the vector module."""
+    """A Java runtime: its launcher, its major version, where it was found, whether it has the vector module, and what
+    it says of its build."""
 
     path: Path
     major: int
     source: str
     vectors: bool = False
+    build: str = ""
 
 
 def find_java(java: str | Path | None = None) -> Java:
@@ -75,7 +77,9 @@ def _inspect(source: str, path: Path | None) -> Java | str:
         return f"{source}: {path} does not tell its version"
     if major < MINIMUM:
         return f"{source}: {path} is Java {major}"
-    return Java(path, major, source, _has_module(path, _VECTOR))
+    build = _release(path)
+    # A JVM that is told to load a module it lacks refuses to start.
+    return Java(path, major, source, _VECTOR in build.replace('"', " ").split(), build)
 
 
 def parse_version(text: str) -> int | None:
@@ -84,10 +88,8 @@ def parse_version(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _has_module(path: Path, module: str) -> bool:
-    """Ask the runtime's `release` file: a JVM that is told to load a module it lacks refuses to start."""
+def _release(path: Path) -> str:
     try:
-        release = (path.resolve().parent.parent / "release").read_text(encoding="utf-8")
+        return (path.resolve().parent.parent / "release").read_text(encoding="utf-8")
     except OSError:
-        return False
-    return module in release.replace('"', " ").split()
+        return ""

@@ -10,10 +10,11 @@ Three locks in LOCI_HOME/neo4j, all kept by the kernel:
 import contextlib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.local import java_cache
 from app.local.artifacts import fetch
 from app.local.errors import OccupiedError, ServerError
 from app.local.home import Home
@@ -58,6 +59,7 @@ class ManagedNeo4j:
         java: str | Path | None = None,
         maven_url: str | None = None,
         progress: Progress | None = None,
+        java_flags: Sequence[str] | None = None,
     ) -> None:
         """Nothing is touched yet.
 
@@ -70,14 +72,16 @@ class ManagedNeo4j:
             java: a launcher; None: see `find_java`.
             maven_url: a mirror for artifacts; None or empty: the fetch library's default.
             progress: who hears of a fetch.
+            java_flags: further flags of the Java machine; None: those of its cache (`java_cache`), where there is one.
         """
         self.home = home
         self.place = Place(home)
         self._ports = bolt_port, http_port
         self._sizes = heap, page_cache
         self._java = java
+        self._java_flags = java_flags
         self._source = maven_url, progress
-        self._version = load_lock("neo4j").version
+        self.version = load_lock("neo4j").version
         self._start_lock = FileLock(home.neo4j / "start.lock")
         self._server_lock = FileLock(home.neo4j / "server.lock")
         self._holders = FileLock(home.neo4j / "holders.lock")
@@ -104,13 +108,15 @@ class ManagedNeo4j:
         self.place.logs.mkdir(mode=0o700, exist_ok=True)
         java = find_java(self._java)
         memory = size_memory(machine_memory(), *self._sizes)
-        class_path = ":".join(f"{fetch(name, self.home, *self._source)}/*" for name in ARTIFACTS)
+        class_path = self.class_path()
+        given = self._java_flags
+        flags = tuple(java_cache.flags(self.home, self.version, java) if given is None else given)
         deadline = time.monotonic() + timeout
         with self._starting(timeout):
             running = self._attach(deadline)
             if running is not None:
                 return running
-            launch = Launch(self.place, self._version, java, class_path, self._ports, memory, detached, deadline)
+            launch = Launch(self.place, self.version, java, class_path, self._ports, memory, detached, deadline, flags)
             with self._server_lock:
                 guard, record = launch.run(self._server_lock, self._holders)
         if self._guard is not None:
@@ -121,6 +127,10 @@ class ManagedNeo4j:
         else:
             self._guard = guard
         return self.place.server(record, attached=False)
+
+    def class_path(self) -> str:
+        """Return where Java finds the server, fetched if need be. Raises ArtifactError."""
+        return ":".join(f"{fetch(name, self.home, *self._source)}/*" for name in ARTIFACTS)
 
     def stop(self) -> bool:
         """Stop using the server; return whether it has ended because of that.
@@ -241,9 +251,9 @@ class ManagedNeo4j:
 
     def _attached(self, record: Record, deadline: float) -> Server:
         try:
-            if record.facts.version != self._version:
+            if record.facts.version != self.version:
                 raise ServerError(
-                    f"Neo4j {record.facts.version} of an earlier Loci is running; this one needs {self._version}.",
+                    f"Neo4j {record.facts.version} of an earlier Loci is running; this one needs {self.version}.",
                     "Stop it: loci neo4j stop",
                 )
             while not self.place.ready(record.facts):

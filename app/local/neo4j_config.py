@@ -15,7 +15,7 @@ _UNITS = {"k": 1 << 10, "m": _MB, "g": _GB}
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 # What the distribution's own configuration passes to its Java machine, less what only large hosts want.
-_FLAGS = (
+FLAGS = (
     "-XX:+UseG1GC",
     "-XX:-OmitStackTraceInFastThrow",
     "-XX:+UnlockExperimentalVMOptions",
@@ -58,6 +58,7 @@ class ServerConfig:
     http_port: int
     memory: Memory
     java: Java
+    more_flags: tuple[str, ...] = ()
 
     @property
     def bolt_url(self) -> str:
@@ -152,17 +153,23 @@ def render(config: ServerConfig) -> str:
     return head + "".join(f"{key}={value}\n" for key, value in settings(config).items())
 
 
-def command(config: ServerConfig, class_path: str) -> list[str]:
-    """Return the command line that runs the server in the foreground."""
-    heap = config.memory.heap // _MB
-    java = config.java
-    flags = [*_FLAGS, f"-Xms{min(heap, 512)}m", f"-Xmx{heap}m", f"-XX:ErrorFile={config.logs}/java-crash-%p.log"]
+def java_flags(java: Java) -> list[str]:
+    """Return the flags that are the same for every server on this Java."""
+    flags = list(FLAGS)
     if java.major >= _UNSAFE_SINCE:
         flags.append("--sun-misc-unsafe-memory-access=allow")
     if java.vectors:
         flags.append("--add-modules=jdk.incubator.vector")
+    return flags
+
+
+def command(config: ServerConfig, class_path: str) -> list[str]:
+    """Return the command line that runs the server in the foreground."""
+    heap = config.memory.heap // _MB
+    memory = [f"-Xms{min(heap, 512)}m", f"-Xmx{heap}m", f"-XX:ErrorFile={config.logs}/java-crash-%p.log"]
+    flags = [*java_flags(config.java), *memory, *config.more_flags]
     main = ["org.neo4j.server.Neo4jCommunity", f"--home-dir={config.home}", f"--config-dir={config.home / 'conf'}"]
-    return [str(java.path), "-cp", class_path, *flags, *main]
+    return [str(config.java.path), "-cp", class_path, *flags, *main]
 
 
 def password_command(config: ServerConfig, class_path: str, password_file: Path) -> list[str]:

@@ -31,6 +31,7 @@ class Launch:
     memory: Memory
     detached: bool
     deadline: float
+    more_flags: tuple[str, ...]
 
     def run(self, server_lock: FileLock, holders: FileLock) -> tuple[subprocess.Popen[bytes], Record]:
         """Return the guard and its record once the server answers.
@@ -44,7 +45,9 @@ class Launch:
         """
         for _ in range(_PORT_TRIES):
             bolt, http = choose_ports(*self.ports)
-            config = ServerConfig(self.version, self.place.folder, self.place.logs, bolt, http, self.memory, self.java)
+            config = ServerConfig(
+                self.version, self.place.folder, self.place.logs, bolt, http, self.memory, self.java, self.more_flags
+            )
             self._prepare(config)
             if not holders.acquire(shared=True, timeout=STOP_TIMEOUT):
                 raise self.place.failure("An earlier Neo4j of this home does not end.")

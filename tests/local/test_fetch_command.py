@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from app.cli.fetch import fetch as fetch_command
 from app.config import Settings
+from app.local.errors import ServerError
 from app.local.managed import needed_artifacts
 
 
@@ -40,11 +41,22 @@ class TestNeeded:
 class TestCommand:
     def test_what_is_there_is_named(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("app.cli.fetch.fetch_artifact", lambda name, home, *rest, verify: home.artifacts / name)
+        monkeypatch.setattr("app.cli.fetch.make_cache", lambda home, *rest: home.artifacts / "java.aot")
         answer = run()
         assert answer.exit_code == 0
         named = [line.split(":")[0] for line in answer.output.splitlines()]
-        assert named == ["neo4j", "browser", "bge-small", "api-docs"]
-        assert str(home) in answer.output
+        assert named == ["neo4j", "browser", "bge-small", "api-docs", "java-cache"]
+        assert answer.output.count(str(home)) == len(named)
+
+    def test_java_without_its_cache_is_no_failure(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*given: object) -> None:
+            raise ServerError("Java made no cache.", "Loci works without one.")
+
+        monkeypatch.setattr("app.cli.fetch.fetch_artifact", lambda name, home, *rest, verify: home.artifacts / name)
+        monkeypatch.setattr("app.cli.fetch.make_cache", broken)
+        answer = run()
+        assert answer.exit_code == 0
+        assert "java-cache: none" in answer.output
 
     def test_without_a_network_there_is_one_error_with_remedies(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LOCI_MAVEN_URL", "http://127.0.0.1:9/maven")
