@@ -54,7 +54,7 @@ def prepared(settings: Settings, progress: Progress) -> str:
     """Return where Java's cache is, made if it is not there, or why there is none."""
     try:
         path = make_cache(Home(settings.home_path), exercise, settings.maven_url or None, progress)
-    except (LocalError, GraphError) as error:
+    except (LocalError, GraphError, OSError) as error:
         return f"none, which only makes starts slower: {error}"
     return str(path or "none, this Java is too old for one")
 

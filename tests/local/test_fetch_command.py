@@ -48,9 +48,12 @@ class TestCommand:
         assert named == ["neo4j", "browser", "bge-small", "api-docs", "java-cache"]
         assert answer.output.count(str(home)) == len(named)
 
-    def test_java_without_its_cache_is_no_failure(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        "error", [ServerError("Java made no cache.", "Loci works without one."), OSError(28, "full")]
+    )
+    def test_java_without_its_cache_is_no_failure(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
         def broken(*given: object) -> None:
-            raise ServerError("Java made no cache.", "Loci works without one.")
+            raise error
 
         monkeypatch.setattr("app.cli.fetch.fetch_artifact", lambda name, home, *rest, verify: home.artifacts / name)
         monkeypatch.setattr("app.cli.fetch.make_cache", broken)
