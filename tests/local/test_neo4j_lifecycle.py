@@ -257,7 +257,7 @@ class TestSharing:
         neo4j = managed(home)
         neo4j.start(timeout=20)
         newer = managed(home)
-        monkeypatch.setattr(newer, "_version", "9999.1")
+        monkeypatch.setattr(newer, "version", "9999.1")
         with pytest.raises(ServerError, match=r"this one needs 9999\.1"):
             newer.start(timeout=20)
         neo4j.stop()
