@@ -13,6 +13,9 @@ from graph.driver import Graph
 from graph.records import Row, vector
 from graph.repository import Repository, Tenanted
 
+# Which of those that match equally stand first in Lucene's list depends on how its files came about. Twice as many are
+# read as are taken, in the order of their ids where they are equal; those equal to the last one read stay out.
+TIED = 2
 # One row comes back, made of lists: the driver reads lists three times as fast as rows.
 # near and texts: the two arms, best first; further: memories of which a later stretch is near. every: all three, with
 # the neighbours in the session of the first of each arm. seeds: the best of the plain sum. links: what is reached from
@@ -41,10 +44,15 @@ CALL () {
 }
 CALL () {
   MATCH (m:Searchable)
-  SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $deep) SCORE AS x
-  RETURN count(*) AS texts_seen,
+  SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $wide) SCORE AS x
+  RETURN count(*) AS texts_seen, min(x) AS least, max(x) AS most_alike,
     collect(CASE WHEN x > 0.0 AND m.tenant = $tenant AND m.kind = 'memory' AND m.current AND m.expires_at > $now
-      NARROWED AND all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: null, lex: x, far: 0.0} END) AS texts
+      NARROWED AND all(p IN $pieces WHERE m.metadata CONTAINS p) THEN {m: m, vs: null, lex: x, far: 0.0} END) AS read
+}
+CALL (texts_seen, least, most_alike, read) {
+  UNWIND read AS h
+  WITH h ORDER BY h.lex DESC, h.m.id WHERE texts_seen < $wide OR h.lex > least OR least = most_alike
+  RETURN collect(h) AS texts
 }
 CALL (near, windows, texts) {
   CALL (near, windows, texts) {
@@ -137,7 +145,7 @@ RETURN [f IN every | f.m.id] AS ids, [f IN every | f.vs] AS near_scores, [f IN e
   [f IN every | f.evidence] AS evidences,
   CASE WHEN $whole THEN [f IN every | f.m.metadata] ELSE [] END AS metadata,
   [s IN seeds | s.id] AS seeds, seed_names, links, beside, named, near_seen, size(near) AS near_kept, texts_seen,
-  size(texts) AS texts_kept
+  size(read) AS texts_kept
 """
 NEAREST = """
 CYPHER 25
@@ -163,7 +171,7 @@ RETURN collect([whole.id, x, CASE WHEN $whole THEN whole.metadata END]) AS found
 WORDED = """
 CYPHER 25
 MATCH (m:Searchable)
-SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $deep) SCORE AS x
+SEARCH m IN (FULLTEXT INDEX memory_text FOR $text LIMIT $wide) SCORE AS x
 WITH count(*) AS seen, collect(CASE
   WHEN x > 0.0 AND m.tenant = $tenant AND m.kind = 'memory' AND m.current AND m.expires_at > $now NARROWED
     AND all(p IN $pieces WHERE m.metadata CONTAINS p)
@@ -227,7 +235,7 @@ class RecallRepository(Repository):
         """Return the one row of CANDIDATES; `parameters` are its own, `use_vectors` False leaves that arm empty."""
         v = vector(vector_of_question)
         probe = v if parameters.pop("use_vectors", True) else None
-        return self._row(CANDIDATES, filters, v=v, probe=probe, **parameters)
+        return self._row(CANDIDATES, filters, v=v, probe=probe, wide=TIED * parameters["deep"], **parameters)
 
     def nearest(self, filters: Mapping[str, Any], vector_of_question: Any, **parameters: Any) -> Row:
         """Return `{seen, found: [[id, score, metadata], ...]}`, nearest first; scores are (1 + cosine) / 2."""
@@ -240,7 +248,7 @@ class RecallRepository(Repository):
 
     def worded(self, filters: Mapping[str, Any], text: str, **parameters: Any) -> Row:
         """Return `{seen, found: [[id, score, metadata], ...]}` of a Lucene query; scores are BM25."""
-        return self._row(WORDED, filters, text=text, **parameters)
+        return self._row(WORDED, filters, text=text, wide=TIED * parameters["deep"], **parameters)
 
     def counts(self, texts: Sequence[str], most: int) -> list[tuple[int, float]]:
         """Return for each Lucene query how many memories of the tenant it finds, up to `most`, and the best score."""

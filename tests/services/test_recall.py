@@ -32,6 +32,13 @@ class TestWhatIsFound:
         notes.store("order number zx81qq left the house", "my kitten sleeps all day", "lunch was late again")
         assert notes.ask("what became of zx81qq?")[0] == "order number zx81qq left the house"
 
+    def test_what_matches_equally_comes_by_its_id_however_the_index_lists_it(self, notes: Notebook) -> None:
+        ids = sorted(notes.store(*(f"kettle number{number}" for number in range(80))))
+        found = notes.hits("kettle", search_mode="keyword", limit=5)
+        assert [hit.memory["id"] for hit in found] == ids[:5]
+        found = notes.hits("kettle", arms=["words"], limit=40)
+        assert {hit.memory["id"] for hit in found} <= set(ids[:50])
+
     def test_by_a_name_shared_with_another_hit(self, notes: Notebook) -> None:
         answer, linked = "The film Blue Harbour was directed by Ada Lovelace.", "Ada Lovelace was born in Trondheim."
         notes.store(answer, linked, *(f"Filler text number {i} speaks of weather and soup." for i in range(60)))
