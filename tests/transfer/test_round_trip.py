@@ -56,6 +56,8 @@ class TestRoundTrip:
 
     def test_gives_the_same_answers(self, full: Caller, stranger: Caller, parts: State) -> None:
         imported(parts, stranger.tenant, exported(parts, full.tenant))
+        # How rare a word is was counted for one of them before the import, which doubles what the index holds.
+        parts.words.forget(full.tenant)
         for query in ("who likes coffee?", "lighthouse", "moth in the relay", "map tiles", "why postgresql"):
             asked = {"query": query, "limit": 5}
             mine, theirs = (
@@ -63,8 +65,7 @@ class TestRoundTrip:
                 for one in (full, stranger)
             )
             assert list(mine) == list(theirs)
-            # How rare a word is was counted for one of them before the import, which doubles what the index holds.
-            assert mine == pytest.approx(theirs, rel=0.1)
+            assert mine == pytest.approx(theirs)
             assert mine
         for path in (
             "/v1/memories?limit=100",
