@@ -13,7 +13,7 @@ from app.cli import doctor, loci
 from app.services import reembed as service
 from graph.driver import Connection
 from graph.reembed import current
-from tests.conftest import PEPPER
+from tests.conftest import MASTER_KEY, PEPPER
 from tests.reembed.conftest import QUICK, SETTINGS, Site
 
 Run = Callable[..., Result]
@@ -24,7 +24,7 @@ def run(own: Connection, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Run the command on the database of its own, at a pace for tests."""
     environment = {
         "NEO4J_URI": own.uri, "NEO4J_USER": own.user, "NEO4J_PASSWORD": own.password, "LOCI_HOME": str(tmp_path),
-        "LOCI_KEY_PEPPER": PEPPER, "LOCI_EMBEDDER": "hashing", "LOCI_ENVIRONMENT": "test",
+        "LOCI_KEY_PEPPER": PEPPER, "LOCI_MASTER_KEY": MASTER_KEY, "LOCI_EMBEDDER": "hashing", "LOCI_ENVIRONMENT": "test",
     }  # fmt: skip
     monkeypatch.setattr("os.nice", lambda more: 0)
     real = service.Reembed.__init__
@@ -34,8 +34,8 @@ def run(own: Connection, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(service.Reembed, "__init__", quickly)
 
-    def call(*arguments: str, answers: str | None = None) -> Result:
-        return CliRunner().invoke(loci, ["reembed", *arguments], env=environment, input=answers)
+    def call(*arguments: str, answers: str | None = None, **settings: str) -> Result:
+        return CliRunner().invoke(loci, ["reembed", *arguments], env={**environment, **settings}, input=answers)
 
     return call
 
@@ -68,6 +68,14 @@ class TestRun:
         refused = run("--model", f"hashing:{site.space.dimensions}", "--dry-run")
         assert refused.exit_code == 1
         assert "holds the vectors" in str(refused.exception)
+
+    def test_refuses_another_master_key_before_it_begins(self, run: Run, site: Site) -> None:
+        tried = ("--yes", "--model", f"hashing:{site.length}")
+        assert run(*tried, "--dry-run").exit_code == 0
+        refused = run(*tried, LOCI_MASTER_KEY="7e" * 32)
+        assert refused.exit_code == 1
+        assert "made with another master key" in str(refused.exception)
+        assert current(site.graph) is None
 
     @pytest.mark.parametrize("name", ["no-such-model", "martian:model", "local:no/such/folder"])
     def test_refuses_a_model_that_it_does_not_know(self, run: Run, name: str) -> None:
