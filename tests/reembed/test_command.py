@@ -24,7 +24,8 @@ def run(own: Connection, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Run the command on the database of its own, at a pace for tests."""
     environment = {
         "NEO4J_URI": own.uri, "NEO4J_USER": own.user, "NEO4J_PASSWORD": own.password, "LOCI_HOME": str(tmp_path),
-        "LOCI_KEY_PEPPER": PEPPER, "LOCI_MASTER_KEY": MASTER_KEY, "LOCI_EMBEDDER": "hashing", "LOCI_ENVIRONMENT": "test",
+        "LOCI_KEY_PEPPER": PEPPER, "LOCI_MASTER_KEY": MASTER_KEY, "LOCI_EMBEDDER": "hashing",
+        "LOCI_ENVIRONMENT": "test",
     }  # fmt: skip
     monkeypatch.setattr("os.nice", lambda more: 0)
     real = service.Reembed.__init__
