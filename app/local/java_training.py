@@ -43,7 +43,9 @@ def make_cache(
         (Path(folder) / "artifacts").symlink_to(home.artifacts, target_is_directory=True)
         recorded = Path(folder) / "recorded"
         record = ("-XX:AOTMode=record", f"-XX:AOTConfiguration={recorded}")
-        server = ManagedNeo4j(Home(folder), 0, 0, _HEAP, _PAGE_CACHE, maven_url=maven_url, java_flags=record)
+        server = ManagedNeo4j(
+            Home(folder), 0, 0, _HEAP, _PAGE_CACHE, maven_url=maven_url, java_flags=record, cached=False
+        )
         try:
             exercise(server.start())
         finally:

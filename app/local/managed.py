@@ -37,4 +37,5 @@ def managed_neo4j(settings: Settings, progress: Progress | None = None) -> Manag
         page_cache=settings.neo4j_page_cache or None,
         maven_url=settings.maven_url or None,
         progress=progress,
+        java_flags=settings.neo4j_java_flags.split(),
     )

@@ -59,7 +59,8 @@ class ManagedNeo4j:
         java: str | Path | None = None,
         maven_url: str | None = None,
         progress: Progress | None = None,
-        java_flags: Sequence[str] | None = None,
+        java_flags: Sequence[str] = (),
+        cached: bool = True,
     ) -> None:
         """Nothing is touched yet.
 
@@ -72,14 +73,15 @@ class ManagedNeo4j:
             java: a launcher; None: see `find_java`.
             maven_url: a mirror for artifacts; None or empty: the fetch library's default.
             progress: who hears of a fetch.
-            java_flags: further flags of the Java machine; None: those of its cache (`java_cache`), where there is one.
+            java_flags: further flags of the Java machine.
+            cached: start from the Java machine's cache (`java_cache`), where there is one.
         """
         self.home = home
         self.place = Place(home)
         self._ports = bolt_port, http_port
         self._sizes = heap, page_cache
         self._java = java
-        self._java_flags = java_flags
+        self._java_flags, self._cached = tuple(java_flags), cached
         self._source = maven_url, progress
         self.version = load_lock("neo4j").version
         self._start_lock = FileLock(home.neo4j / "start.lock")
@@ -109,8 +111,7 @@ class ManagedNeo4j:
         java = find_java(self._java)
         memory = size_memory(machine_memory(), *self._sizes)
         class_path = self.class_path()
-        given = self._java_flags
-        flags = tuple(java_cache.flags(self.home, self.version, java) if given is None else given)
+        flags = (*(java_cache.flags(self.home, self.version, java) if self._cached else ()), *self._java_flags)
         deadline = time.monotonic() + timeout
         with self._starting(timeout):
             running = self._attach(deadline)

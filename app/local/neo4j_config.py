@@ -179,6 +179,8 @@ def password_command(config: ServerConfig, class_path: str, password_file: Path)
         "-cp",
         class_path,
         "-Xmx256m",
+        # It ends before code that is compiled better could pay for that.
+        "-XX:TieredStopAtLevel=1",
         f"-Dbasedir={config.home}",
         "org.neo4j.server.startup.Neo4jAdminCommand",
         "dbms",

@@ -112,6 +112,12 @@ def wait_until_healthy(live: Live) -> None:
     raise AssertionError(live.log.read_text()[-3000:])
 
 
+def children_of(live: Live) -> dict[str, int]:
+    """Return the processes that the supervisor looks after, by what they run."""
+    lines = {child.pid: " ".join(child.cmdline()) for child in psutil.Process(live.process.pid).children()}
+    return {name: pid for name in ("app.serving", "app.cli worker") for pid, line in lines.items() if name in line}
+
+
 def java_of(home: Path) -> int:
     """Return the process of the home's database."""
     for process in psutil.process_iter(["cmdline"]):
@@ -121,7 +127,7 @@ def java_of(home: Path) -> int:
     raise AssertionError("no database process")
 
 
-def test_nothing_acknowledged_is_lost_when_server_and_database_are_killed(tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path) -> None:
     live = start(tmp_path / "home")
     children = [child.pid for child in psutil.Process(live.process.pid).children()]
     kept = write_until(live, [live.process.pid])
@@ -134,24 +140,17 @@ def test_nothing_acknowledged_is_lost_when_server_and_database_are_killed(tmp_pa
         kept += write_until(again, [java_of(tmp_path / "home")])
         wait_until_healthy(again)
         assert_all_there(again, kept)
+        before = children_of(again)
+        kept += write_until(again, [before["app.serving"], before["app.cli worker"]])
+        time.sleep(3)
+        wait_until_healthy(again)
+        assert_all_there(again, kept)
+        after = children_of(again)
+        assert len(psutil.Process(again.process.pid).children()) == len(children)
+        assert before.keys() == after.keys()
+        assert not set(before.values()) & set(after.values())
         assert again.process.poll() is None
     finally:
         assert stop(again.process) == 0
     with pytest.raises(AssertionError):
         java_of(tmp_path / "home")
-
-
-def test_a_dead_worker_and_a_dead_api_are_started_again(tmp_path: Path) -> None:
-    live = start(tmp_path / "home")
-    try:
-        before = {child.pid for child in psutil.Process(live.process.pid).children()}
-        named = {" ".join(psutil.Process(pid).cmdline()): pid for pid in before}
-        for wanted in ("app.serving", "app.cli worker"):
-            os.kill(next(pid for line, pid in named.items() if wanted in line), signal.SIGKILL)
-        time.sleep(3)
-        wait_until_healthy(live)
-        after = {child.pid for child in psutil.Process(live.process.pid).children()}
-        assert len(after) == len(before)
-        assert len(after - before) == 2
-    finally:
-        stop(live.process)

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx2
 
+from tests.local.small import HEAP, PAGE_CACHE
+
 START_SECONDS = 180
 STOP_SECONDS = 60
 # Rotating keys waits for what servers may still do.
@@ -58,8 +60,8 @@ def start(home: Path, **settings: str) -> Live:
         "LOCI_PORT": "0",
         "LOCI_NEO4J_BOLT_PORT": "0",
         "LOCI_NEO4J_HTTP_PORT": "0",
-        "LOCI_NEO4J_HEAP": "512m",
-        "LOCI_NEO4J_PAGE_CACHE": "128m",
+        "LOCI_NEO4J_HEAP": HEAP,
+        "LOCI_NEO4J_PAGE_CACHE": PAGE_CACHE,
         "LOCI_RATE_LIMIT": "unlimited",
         **settings,
     }

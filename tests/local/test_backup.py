@@ -16,10 +16,10 @@ from app.cli.backup import restore as restore_command
 from app.local.backup import MANIFEST, Made, make, read_manifest, restore
 from app.local.errors import BackupError, ServerError
 from app.local.home import Home
-from app.local.neo4j import ManagedNeo4j
 from app.local.neo4j_place import Server
 from graph.driver import Connection, Graph
 from graph.inventory import Inventory, inventory
+from tests.local.small import small
 
 pytestmark = pytest.mark.slow
 
@@ -32,10 +32,6 @@ INDEX = "CYPHER 25 CREATE FULLTEXT INDEX facts IF NOT EXISTS FOR (f:Fact) ON EAC
 FIND = "CYPHER 25 CALL db.index.fulltext.queryNodes('facts', '\"fact 17\"') YIELD node RETURN node.number AS number"
 
 
-def managed(home: Home) -> ManagedNeo4j:
-    return ManagedNeo4j(home, 0, 0, heap="512m", page_cache="64m")
-
-
 def connected(server: Server) -> Graph:
     return Graph(Connection(server.bolt_url, server.user, server.password))
 
@@ -43,7 +39,7 @@ def connected(server: Server) -> Graph:
 @pytest.fixture(scope="module")
 def filled(real_home: Home) -> Inventory:
     """The home with a store in it, and what is in the store."""
-    neo4j = managed(real_home)
+    neo4j = small(real_home)
     graph = connected(neo4j.start())
     graph.write(INDEX)
     graph.write(FILL)
@@ -58,13 +54,13 @@ def filled(real_home: Home) -> Inventory:
 @pytest.fixture(scope="module")
 def made(real_home: Home, filled: Inventory, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A backup of it, made while somebody used the server."""
-    user = managed(real_home)
+    user = small(real_home)
     user.start()
     target = tmp_path_factory.mktemp("backups") / "loci.backup"
     with pytest.raises(ServerError, match="in use by a running Loci"):
-        make(managed(real_home), target, stop=False)
+        make(small(real_home), target, stop=False)
     assert not target.exists()
-    found = make(managed(real_home), target, stop=True)
+    found = make(small(real_home), target, stop=True)
     # What used it starts it again, as `loci serve` does.
     graph = connected(user.start())
     assert inventory(graph) == filled
@@ -89,19 +85,19 @@ def test_a_round_trip_keeps_every_node_relationship_index_and_secret(
     assert filled.labels["Fact"] == filled.types["SAID_BY"] == 200
     assert made.counted == filled
     assert made.path.stat().st_mode & 0o077 == 0
-    restore(managed(fresh), made.path, force=False)
+    restore(small(fresh), made.path, force=False)
     assert (fresh.pepper(), fresh.master_key()) == (real_home.pepper(), real_home.master_key())
-    neo4j = managed(fresh)
+    neo4j = small(fresh)
     graph = connected(neo4j.start())
     assert inventory(graph) == filled
     assert graph.read(FIND) == [{"number": 17}]
     graph.close()
     with pytest.raises(ServerError, match="in use"):
-        restore(managed(fresh), made.path, force=True)
+        restore(small(fresh), made.path, force=True)
     neo4j.stop()
     with pytest.raises(BackupError, match="holds a store already"):
-        restore(managed(fresh), made.path, force=False)
-    restore(managed(fresh), made.path, force=True)
+        restore(small(fresh), made.path, force=False)
+    restore(small(fresh), made.path, force=True)
     assert not (fresh.neo4j / "data.replaced").exists()
 
 
@@ -116,7 +112,7 @@ def test_a_file_that_was_cut_off_or_changed_or_is_no_backup_is_refused(made: Mad
             new.writestr(name, text + b"x" if name.endswith("neostore.nodestore.db") else text)
     for path in (short, other, changed):
         with pytest.raises(BackupError):
-            restore(managed(fresh), path, force=False)
+            restore(small(fresh), path, force=False)
         assert not (fresh.neo4j / "data").exists()
 
 
@@ -127,7 +123,7 @@ def test_one_that_names_files_outside_its_folder_is_refused(fresh: Home, tmp_pat
         archive.writestr("../../evil", "x")
         archive.writestr(MANIFEST, json.dumps(manifest))
     with pytest.raises(BackupError, match="outside"):
-        restore(managed(fresh), hostile, force=False)
+        restore(small(fresh), hostile, force=False)
 
 
 def test_one_of_a_newer_server_is_refused(fresh: Home, tmp_path: Path, made: Made) -> None:
@@ -135,16 +131,16 @@ def test_one_of_a_newer_server_is_refused(fresh: Home, tmp_path: Path, made: Mad
     with zipfile.ZipFile(newer, "w") as archive:
         archive.writestr(MANIFEST, json.dumps({**read_manifest(made.path), "neo4j": "2031.01.0", "files": {}}))
     with pytest.raises(BackupError, match="newer"):
-        restore(managed(fresh), newer, force=False)
+        restore(small(fresh), newer, force=False)
 
 
 def test_without_secrets_it_asks_for_them(real_home: Home, filled: Inventory, fresh: Home, tmp_path: Path) -> None:
     target = tmp_path / "bare"
-    make(managed(real_home), target, stop=False, secrets=False, check=False)
+    make(small(real_home), target, stop=False, secrets=False, check=False)
     with zipfile.ZipFile(target) as archive:
         assert not [name for name in archive.namelist() if "secrets" in name or "credentials" in name]
     with pytest.raises(BackupError, match="without its secrets"):
-        restore(managed(fresh), target, force=False)
+        restore(small(fresh), target, force=False)
 
 
 def test_the_commands_say_what_they_did_and_what_to_keep_safe(

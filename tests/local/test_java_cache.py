@@ -13,7 +13,7 @@ from app.local.home import Home
 from app.local.java import Java, find_java
 from app.local.java_cache import SINCE, flags, place
 from app.local.java_training import fits, make_cache
-from app.local.neo4j import ManagedNeo4j
+from tests.local.small import small
 
 JAVA = Java(Path("/opt/java"), 25, "test", build='JAVA_VERSION="25.0.2"')
 
@@ -51,7 +51,7 @@ class TestServer:
         assert java.major >= SINCE
         path = make_cache(Home(artifacts.parent), exercise)
         assert path is not None
-        neo4j = ManagedNeo4j(real_home, 0, 0, "512m", "64m")
+        neo4j = small(real_home)
         assert fits(path, java, neo4j.class_path())
         server = neo4j.start()
         try:
@@ -66,7 +66,7 @@ class TestServer:
         for each in artifacts.iterdir():
             if each.is_dir():
                 (own.artifacts / each.name).symlink_to(each, target_is_directory=True)
-        neo4j = ManagedNeo4j(own, 0, 0, "512m", "64m")
+        neo4j = small(own)
         path = place(own, neo4j.version, find_java())
         assert path is not None
         path.write_bytes(b"no cache at all")

@@ -22,6 +22,8 @@ from app.local.neo4j_place import Server
 from app.local.neo4j_process import choose_ports, serves
 from graph.driver import Connection, Graph
 from graph.errors import GraphError
+from scripts.run_tests import SHORT_LIVED
+from tests.local.small import small
 from tests.local.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -31,14 +33,10 @@ WRITE = "CYPHER 25 CREATE (:Written {number: $number})"
 PARENT = """
 import sys
 from app.local.home import Home
-from app.local.neo4j import ManagedNeo4j
-print(ManagedNeo4j(Home(sys.argv[1]), 0, 0, "512m", "64m").start().pid, flush=True)
+from tests.local.small import small
+print(small(Home(sys.argv[1])).start().pid, flush=True)
 sys.stdin.readline()
 """
-
-
-def managed(home: Home) -> ManagedNeo4j:
-    return ManagedNeo4j(home, 0, 0, heap="512m", page_cache="64m")
 
 
 def connected(server: Server) -> Graph:
@@ -60,7 +58,7 @@ def running(neo4j: ManagedNeo4j) -> Iterator[Server]:
 
 @pytest.fixture(scope="class")
 def server(real_home: Home) -> Iterator[Server]:
-    with running(managed(real_home)) as server:
+    with running(small(real_home)) as server:
         yield server
 
 
@@ -71,7 +69,7 @@ class TestServer:
         graph.close()
 
     def test_a_wrong_password_does_not(self, server: Server, real_home: Home, tmp_path: Path) -> None:
-        neo4j = managed(real_home)
+        neo4j = small(real_home)
         path = real_home.secrets / "neo4j-password"
         kept = path.read_text()
         path.write_text("0" * 48)
@@ -120,7 +118,7 @@ class TestServer:
 
 def test_what_was_acknowledged_survives_the_death_of_server_and_guard(real_home: Home) -> None:
     # The same ports again, so that a writer that tries once more finds the server that was started anew.
-    neo4j = ManagedNeo4j(real_home, *choose_ports(0, 0), heap="512m", page_cache="64m")
+    neo4j = small(real_home, *choose_ports(0, 0))
     with running(neo4j) as server:
         graph = connected(server)
         acknowledged: list[int] = []
@@ -160,7 +158,7 @@ def test_a_killed_parent_leaves_a_store_that_was_closed_in_order(real_home: Home
         assert parent.stdout.readline().strip().isdigit()
         before = log(real_home).count("Stopped.")
         parent.kill()
-    assert eventually(lambda: managed(real_home).status().state == "stopped", 60)
+    assert eventually(lambda: small(real_home).status().state == "stopped", 60)
     assert log(real_home).count("Stopped.") == before + 1
 
 
@@ -172,6 +170,7 @@ class TestCommands:
         monkeypatch.setenv("LOCI_NEO4J_BOLT_PORT", "0")
         monkeypatch.setenv("LOCI_NEO4J_HTTP_PORT", "0")
         monkeypatch.setenv("LOCI_NEO4J_HEAP", "512m")
+        monkeypatch.setenv("LOCI_NEO4J_JAVA_FLAGS", SHORT_LIVED)
 
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(neo4j_command, arguments)
@@ -181,6 +180,9 @@ class TestCommands:
         started = self.run("start")
         assert started.exit_code == 0, started.output
         assert "Neo4j is running" in started.output
+        record = small(real_home).status().record
+        assert record is not None
+        assert SHORT_LIVED in psutil.Process(record.java.pid).cmdline()
         assert real_home.neo4j_password() not in started.output
         status = self.run("status")
         assert status.exit_code == 0
@@ -194,7 +196,7 @@ class TestCommands:
         assert self.run("stop").output == "Neo4j is not running.\n"
         assert not serves(port)
 
-    def test_a_server_of_ones_own_is_not_managed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_server_of_ones_own_is_not_small(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NEO4J_URI", "bolt://127.0.0.1:7687")
         monkeypatch.setenv("NEO4J_PASSWORD", "secret")
         answer = self.run("start")

@@ -18,7 +18,6 @@ from app.embeddings import Embedder
 from app.embeddings.hashing import HashingEmbedder
 from app.embeddings.spec import ModelSpec
 from app.local.home import Home
-from app.local.neo4j import ManagedNeo4j
 from app.services.reembed import Held, Pace, Reembed, begun, opened
 from app.state import State
 from graph.driver import Connection, Graph
@@ -27,6 +26,7 @@ from graph.migrations import Space, current_space, ensure_space
 from graph.reembed import SWITCHED, current
 from tests.callers import Caller, new_caller
 from tests.conftest import MASTER_KEY, PEPPER
+from tests.local.small import small
 
 SETTINGS = Settings(
     environment="test", embedder="hashing", key_pepper=PEPPER, master_key=MASTER_KEY, rate_limit="unlimited"
@@ -41,7 +41,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     """A managed server of one's own."""
     home = tmp_path_factory.mktemp("own")
     (home / "artifacts").symlink_to(Path(os.environ["LOCI_HOME"]) / "artifacts", target_is_directory=True)
-    server = ManagedNeo4j(Home(home), 0, 0, "512m", "128m", maven_url=os.environ.get("LOCI_MAVEN_URL"))
+    server = small(Home(home))
     found = server.start()
     yield Connection(found.bolt_url, found.user, found.password)
     server.stop()
