@@ -43,10 +43,15 @@ def start(parts: State) -> threading.Thread:
 
 def _run(parts: State) -> None:
     try:
-        for _ in range(ROUNDS):
-            warm_up(parts)
+        thoroughly(parts)
     except (GraphError, EmbedderError) as error:
         log.warning("warm_up_failed", reason=type(error).__name__)
+
+
+def thoroughly(parts: State) -> None:
+    """Run the common paths so often that the database has compiled what they need."""
+    for _ in range(ROUNDS):
+        warm_up(parts)
 
 
 def warm_up(parts: State) -> None:

@@ -65,7 +65,6 @@ def exercise(server: Server) -> None:
     graph = Graph(Connection(server.bolt_url, server.user, server.password))
     prepare(settings, graph, model)
     parts = build_state(settings, graph, model)
-    for _ in range(warmup.ROUNDS):
-        warmup.warm_up(parts)
+    warmup.thoroughly(parts)
     parts.ledger.close()
     graph.close()

@@ -5,20 +5,21 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from app.local.errors import HomeError
 from app.local.locking import FileLock
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600 so that readers see the old text or the new one, never a part of it."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of mode 0600 that takes the place of `path` at the end: readers see the old or the whole new one."""
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(fd, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -26,6 +27,12 @@ def write_private(path: Path, text: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             Path(name).unlink()
         raise
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a text that only its owner may read, the whole of it or nothing."""
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 class Home:

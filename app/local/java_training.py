@@ -1,6 +1,5 @@
 """Making the Java machine's cache: a scratch server does what a server does, and Java keeps what it learnt."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -8,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.local.errors import ServerError
-from app.local.home import Home
+from app.local.home import Home, replacing
 from app.local.java import Java, find_java
 from app.local.java_cache import PREFIX, place
 from app.local.lockfile import load_lock
@@ -67,15 +66,10 @@ def fits(path: Path, java: Java, class_path: str) -> bool:
 
 def _put(part: Path, path: Path) -> None:
     # Another disk, as a rule: whoever starts a server meanwhile finds the whole cache or none.
-    fd, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(fd)
-    try:
-        shutil.copyfile(part, beside)
-        Path(beside).replace(path)
-        for former in set(path.parent.glob(f"{PREFIX}*{path.suffix}")) - {path}:
-            former.unlink(missing_ok=True)
-    finally:
-        Path(beside).unlink(missing_ok=True)
+    with part.open("rb") as made, replacing(path) as file:
+        shutil.copyfileobj(made, file)
+    for former in set(path.parent.glob(f"{PREFIX}*{path.suffix}")) - {path}:
+        former.unlink(missing_ok=True)
 
 
 def _run(command: list[str]) -> str:
