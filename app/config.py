@@ -104,7 +104,9 @@ class Settings:
         "LOCI_NEO4J_PAGE_CACHE", "", "Page cache of the managed Neo4j, as `512m`; empty: by machine size."
     )
     neo4j_java_flags: str = _setting(
-        "LOCI_NEO4J_JAVA_FLAGS", "", "Further flags of the managed Neo4j's Java, as `-XX:+UseZGC`, with blanks between."
+        "LOCI_NEO4J_JAVA_FLAGS",
+        "",
+        "Further flags of the managed Neo4j's Java, as `-XX:+HeapDumpOnOutOfMemoryError`; blanks between.",
     )
     maven_url: str = _setting("LOCI_MAVEN_URL", "", "Mirror to fetch artifacts from; empty: the public default.")
     embedder: str = _setting(
