@@ -196,7 +196,7 @@ class TestCommands:
         assert self.run("stop").output == "Neo4j is not running.\n"
         assert not serves(port)
 
-    def test_a_server_of_ones_own_is_not_small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_server_of_ones_own_is_not_managed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NEO4J_URI", "bolt://127.0.0.1:7687")
         monkeypatch.setenv("NEO4J_PASSWORD", "secret")
         answer = self.run("start")
