@@ -31,6 +31,18 @@ def settings_and_graph() -> tuple[Settings, Graph]:
     return settings, _opened(settings, place)
 
 
+def checked_keys(graph: Graph) -> Encryption:
+    """Return the keys of a graph of `settings_and_graph`.
+
+    Raises:
+        Unsupported: the master key is not the database's.
+    """
+    cipher = graph.cipher
+    assert isinstance(cipher, Encryption)  # noqa: S101 - settings_and_graph makes no other
+    cipher.check()
+    return cipher
+
+
 def _opened(settings: Settings, place: Connection) -> Graph:
     graph = Graph(place)
     # Whether the master key is the right one is seen when it is needed, and by those who start a server.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from app.cli.common import settings_and_graph, stoppable
+from app.cli.common import checked_keys, settings_and_graph, stoppable
 from app.local.errors import LocalError
 from app.local.home import Home
 from app.services.encryption import Encryption
@@ -37,10 +37,7 @@ def opened() -> tuple[Encryption, Graph]:
     """
     _, graph = settings_and_graph()
     click.get_current_context().call_on_close(graph.close)
-    cipher = graph.cipher
-    assert isinstance(cipher, Encryption)  # noqa: S101 - settings_and_graph makes no other
-    cipher.check()
-    return cipher, graph
+    return checked_keys(graph), graph
 
 
 @encryption.command()

@@ -6,14 +6,13 @@ import time
 import click
 
 from app.bootstrap import embedder_in_force, embedder_of
-from app.cli.common import settings_and_graph, stoppable
+from app.cli.common import checked_keys, settings_and_graph, stoppable
 from app.clock import iso, now_ms
 from app.config import Settings
 from app.embeddings import Embedder
 from app.embeddings.spec import ModelSpec, parsed, restored
 from app.local.errors import LocalError
 from app.local.progress import Reported, console_progress
-from app.services.encryption import Encryption
 from app.services.reembed import Held, Reembed, begun, checked, opened
 from graph.driver import Graph
 from graph.migrations import Space, current_space
@@ -83,8 +82,7 @@ def _wanted(graph: Graph, named: ModelSpec | None) -> ModelSpec:
 def _run(settings: Settings, graph: Graph, space: Space, spec: ModelSpec, *, dry_run: bool, yes: bool) -> None:
     # Whoever asks and stores goes first.
     os.nice(NICE)
-    assert isinstance(graph.cipher, Encryption)  # noqa: S101 - settings_and_graph makes no other
-    graph.cipher.check()
+    checked_keys(graph)
     target = embedder_of(settings, spec, console_progress())
     texts = total(graph)
     under_way = checked(graph, target, space)
